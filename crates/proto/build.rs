@@ -1,1 +1,29 @@
-fn main() {}
+//! Compiles the contracts without protoc.
+
+use std::{env, fs, io, path::PathBuf};
+
+const ROOT: &str = "../../proto";
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed={ROOT}");
+    let mut files = Vec::new();
+    collect(&PathBuf::from(ROOT).join("chappe"), &mut files)?;
+    files.sort();
+    let descriptors = protox::compile(&files, [ROOT])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
+    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    Ok(())
+}
+
+fn collect(directory: &PathBuf, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -4,9 +4,11 @@
 //! version 5 over a stable name, so that doing the same work twice names the same thing.
 
 mod derived;
+mod lane;
 mod macros;
 
 pub use derived::{event_id_from_client, event_id_from_import, event_id_from_key, message_id};
+pub use lane::{LANES, lane_of};
 
 macros::id! {
     /// A project: the tenant. Every table, key and query is scoped by it.

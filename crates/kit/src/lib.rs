@@ -1,7 +1,18 @@
-//! What every service is built from.
+#![doc = include_str!("../README.md")]
 
+pub mod admin;
 pub mod clock;
+pub mod config;
 pub mod error;
+pub mod grpc;
+pub mod health;
+pub mod keys;
+pub mod lifecycle;
+mod runtime;
+pub mod telemetry;
 
 pub use clock::{Clock, IdGen, Timestamp};
-pub use error::{BestEffort, Error, ErrorKind};
+pub use error::{BestEffort, Error, ErrorKind, Violation};
+pub use keys::MasterKey;
+pub use lifecycle::Lifecycle;
+pub use runtime::Runtime;

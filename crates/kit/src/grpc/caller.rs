@@ -1,0 +1,178 @@
+//! Who calls, and for which project.
+//!
+//! Every call between services carries a token: the caller's name, the tenant, an expiry and a MAC under
+//! a key derived from the mesh's master key. A tenant is therefore never a bare header that anybody on
+//! the network could set.
+
+use std::time::Duration;
+
+use chappe_ids::ProjectId;
+
+use crate::{Error, ErrorKind, MasterKey, Timestamp, keys::Key};
+
+/// Metadata key of the token.
+pub(crate) const TOKEN_HEADER: &str = "x-chappe-call";
+/// How long a token is good: the longest deadline plus the skew of two clocks.
+const TOKEN_LIFE: Duration = Duration::from_secs(120);
+/// Bytes of the MAC that travel.
+const TAG_BYTES: usize = 16;
+
+/// Who is on the other end of a call that a handler serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    origin: Origin,
+    project: Option<ProjectId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Service,
+    Client,
+}
+
+impl Caller {
+    /// A service of the mesh.
+    pub const fn service(project: Option<ProjectId>) -> Self {
+        Self {
+            origin: Origin::Service,
+            project,
+        }
+    }
+
+    /// A client of a project, known by its REST key.
+    pub const fn client(project: ProjectId) -> Self {
+        Self {
+            origin: Origin::Client,
+            project: Some(project),
+        }
+    }
+
+    /// The caller of a request, as the authentication layer found it.
+    pub fn of<T>(request: &tonic::Request<T>) -> Result<Self, Error> {
+        request.extensions().get::<Self>().copied().ok_or_else(unauthenticated)
+    }
+
+    /// The project the call is for.
+    pub fn project(self) -> Result<ProjectId, Error> {
+        self.project
+            .ok_or_else(|| Error::invalid("PROJECT_MISSING", "the call names no project"))
+    }
+
+    /// Refuses clients: for calls that cover all projects.
+    pub fn require_service(self) -> Result<(), Error> {
+        match self.origin {
+            Origin::Service => Ok(()),
+            Origin::Client => Err(Error::new(
+                ErrorKind::PermissionDenied,
+                "INTERNAL_METHOD",
+                "this method is internal to the mesh",
+            )),
+        }
+    }
+}
+
+/// The project of a request: what almost every handler asks first.
+pub fn project_of<T>(request: &tonic::Request<T>) -> Result<ProjectId, Error> {
+    Caller::of(request)?.project()
+}
+
+/// Mints and checks tokens.
+#[derive(Clone, Debug)]
+pub struct CallKey(Key);
+
+impl CallKey {
+    /// The key of this mesh.
+    pub fn new(master: &MasterKey) -> Self {
+        Self(master.derive("call"))
+    }
+
+    /// A token by which `service` calls for `project`.
+    pub fn mint(&self, service: &str, project: Option<ProjectId>, now: Timestamp) -> String {
+        let expires = (now + TOKEN_LIFE).micros();
+        let project = project.map(|project| project.to_string()).unwrap_or_default();
+        let claims = format!("1.{service}.{project}.{expires}");
+        let tag = data_encoding::HEXLOWER.encode(&self.0.mac(claims.as_bytes())[..TAG_BYTES]);
+        format!("{claims}.{tag}")
+    }
+
+    /// The caller behind a token.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
+        let (claims, tag) = token.rsplit_once('.').ok_or_else(unauthenticated)?;
+        let tag = data_encoding::HEXLOWER
+            .decode(tag.as_bytes())
+            .map_err(|_| unauthenticated())?;
+        if tag.len() != TAG_BYTES || !self.0.verify(claims.as_bytes(), &tag) {
+            return Err(unauthenticated());
+        }
+        let mut parts = claims.split('.').skip(2);
+        let project = parts.next().filter(|text| !text.is_empty()).map(str::parse).transpose();
+        let project = project.map_err(|_| unauthenticated())?;
+        let expires: i64 = parts
+            .next()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(unauthenticated)?;
+        if expires < now.micros() {
+            return Err(Error::new(
+                ErrorKind::Unauthenticated,
+                "CALL_EXPIRED",
+                "the caller's token has expired: compare the clocks of the two services",
+            ));
+        }
+        Ok(Caller::service(project))
+    }
+}
+
+/// No credential, or a wrong one: the answer says no more.
+pub(crate) fn unauthenticated() -> Error {
+    Error::new(
+        ErrorKind::Unauthenticated,
+        "UNAUTHENTICATED",
+        "the call carries no valid credential",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+    fn key() -> CallKey {
+        CallKey::new(&MasterKey::new([1; 32]))
+    }
+
+    #[test]
+    fn a_token_names_its_project() {
+        let project = ProjectId::from_uuid(uuid::Uuid::from_u128(9));
+        let token = key().mint("ingestion", Some(project), NOW);
+        assert_eq!(key().verify(&token, NOW).unwrap(), Caller::service(Some(project)));
+    }
+
+    #[test]
+    fn another_project_breaks_the_token() {
+        let project = ProjectId::from_uuid(uuid::Uuid::from_u128(9));
+        let other = ProjectId::from_uuid(uuid::Uuid::from_u128(8));
+        let token = key()
+            .mint("ingestion", Some(project), NOW)
+            .replace(&project.to_string(), &other.to_string());
+        assert!(key().verify(&token, NOW).is_err());
+    }
+
+    #[test]
+    fn tokens_expire() {
+        let token = key().mint("ingestion", None, NOW);
+        assert_eq!(
+            key()
+                .verify(&token, NOW + Duration::from_secs(121))
+                .unwrap_err()
+                .reason(),
+            "CALL_EXPIRED"
+        );
+    }
+
+    #[test]
+    fn another_mesh_is_a_stranger() {
+        let token = CallKey::new(&MasterKey::new([2; 32])).mint("ingestion", None, NOW);
+        assert!(key().verify(&token, NOW).is_err());
+    }
+}
