@@ -45,6 +45,8 @@ impl Clock {
     }
 }
 
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
 /// An instant: microseconds since the Unix epoch, UTC. The form in which both stores keep time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
@@ -79,6 +81,24 @@ impl Timestamp {
     /// RFC 3339 in UTC, with a fraction only where it is not zero.
     pub fn to_rfc3339(self) -> String {
         self.to_utc().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+    }
+}
+
+impl From<Timestamp> for prost_types::Timestamp {
+    fn from(at: Timestamp) -> Self {
+        let nanos = at.0.rem_euclid(MICROS_PER_SECOND) * 1_000;
+        Self {
+            seconds: at.0.div_euclid(MICROS_PER_SECOND),
+            nanos: i32::try_from(nanos).expect("under a second"),
+        }
+    }
+}
+
+impl From<prost_types::Timestamp> for Timestamp {
+    /// Finer digits than microseconds are cut.
+    fn from(at: prost_types::Timestamp) -> Self {
+        let micros = at.seconds.saturating_mul(MICROS_PER_SECOND);
+        Self(micros.saturating_add(i64::from(at.nanos) / 1_000))
     }
 }
 

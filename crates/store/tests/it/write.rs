@@ -1,0 +1,225 @@
+use chappe_testkit::for_each_backend;
+
+for_each_backend!(
+    an_error_rolls_back,
+    a_dropped_write_rolls_back_and_leaves_the_pool_usable,
+    four_writers_at_once_all_succeed,
+    a_conflict_is_run_again,
+    a_lasting_conflict_is_the_callers,
+    two_that_read_before_they_write_lose_no_update,
+    a_second_row_with_the_same_key_exists_already,
+    a_missing_reference_is_a_failed_precondition,
+    the_cause_does_not_reach_the_caller,
+    a_closed_database_is_unavailable,
+);
+
+mod suite {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use chappe_kit::{Error, ErrorKind};
+    use chappe_store::{RowExt as _, Sql, WRITE_CONFLICT};
+    use chappe_testkit::TestDb;
+    use futures_util::FutureExt as _;
+
+    use crate::harness::{count_things, four, insert_thing, migrated};
+
+    pub(super) async fn an_error_rolls_back(test: TestDb) {
+        migrated(test.db()).await;
+        let refused = test
+            .db()
+            .write(async |txn| {
+                insert_thing(txn, 1).await?;
+                Err::<(), _>(Error::invalid("NO", "no"))
+            })
+            .await;
+        assert_eq!(refused.unwrap_err().reason(), "NO");
+        assert_eq!(count_things(test.db()).await, 0);
+    }
+
+    pub(super) async fn a_dropped_write_rolls_back_and_leaves_the_pool_usable(test: TestDb) {
+        migrated(test.db()).await;
+        for id in 0..8 {
+            let (inserted, wait) = tokio::sync::oneshot::channel();
+            let inserted = std::sync::Mutex::new(Some(inserted));
+            let write = test.db().write(async |txn| {
+                insert_thing(txn, id).await?;
+                inserted.lock().unwrap().take().unwrap().send(()).unwrap();
+                std::future::pending::<Result<(), Error>>().await
+            });
+            tokio::select! {
+                _ = write => unreachable!("it waits for ever"),
+                told = wait => told.unwrap(),
+            }
+        }
+        assert_eq!(count_things(test.db()).await, 0);
+        test.db().write(async |txn| insert_thing(txn, 1).await).await.unwrap();
+        assert_eq!(count_things(test.db()).await, 1);
+    }
+
+    pub(super) async fn four_writers_at_once_all_succeed(test: TestDb) {
+        migrated(test.db()).await;
+        // Two of them through connections of their own, as two processes on one file.
+        let (here, there) = (test.db().clone(), test.reopen().await);
+        let done = four(|writer| {
+            let db = if writer % 2 == 0 { here.clone() } else { there.clone() };
+            async move {
+                for round in 0..25 {
+                    db.write(async |txn| {
+                        let seen = Sql::new("select count(*) as n from things").one(txn).await?;
+                        assert!(seen.is_some());
+                        insert_thing(txn, writer * 100 + round).await
+                    })
+                    .await?;
+                }
+                Ok::<_, Error>(())
+            }
+        })
+        .await;
+        done.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
+        assert_eq!(count_things(test.db()).await, 100);
+    }
+
+    pub(super) async fn a_conflict_is_run_again(test: TestDb) {
+        migrated(test.db()).await;
+        let runs = AtomicU32::new(0);
+        test.db()
+            .write(async |txn| {
+                insert_thing(txn, 1).await?;
+                if runs.fetch_add(1, Ordering::SeqCst) < 2 {
+                    return Err(Error::new(ErrorKind::Aborted, WRITE_CONFLICT, "again"));
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+        assert_eq!(runs.into_inner(), 3);
+        assert_eq!(count_things(test.db()).await, 1);
+    }
+
+    pub(super) async fn a_lasting_conflict_is_the_callers(test: TestDb) {
+        let runs = AtomicU32::new(0);
+        let lost = test
+            .db()
+            .write(async |_txn| {
+                runs.fetch_add(1, Ordering::SeqCst);
+                Err::<(), _>(Error::new(ErrorKind::Aborted, WRITE_CONFLICT, "again"))
+            })
+            .await;
+        assert_eq!(lost.unwrap_err().reason(), WRITE_CONFLICT);
+        assert_eq!(runs.into_inner(), 6);
+    }
+
+    /// Row locks taken in opposite orders: PostgreSQL breaks the deadlock, and the loser is run again.
+    pub(super) async fn two_that_read_before_they_write_lose_no_update(test: TestDb) {
+        migrated(test.db()).await;
+        test.db()
+            .write(async |txn| {
+                insert_thing(txn, 0).await?;
+                insert_thing(txn, 1).await?;
+                Sql::new("update things set count = 0").execute(txn).await
+            })
+            .await
+            .unwrap();
+        let db = test.db().clone();
+        let done = four(|writer| {
+            let db = db.clone();
+            async move {
+                for _ in 0..10 {
+                    db.write(async |txn| {
+                        for id in [writer % 2, 1 - writer % 2] {
+                            Sql::new("update things set count = count + 1 where id = {id}")
+                                .bind("id", uuid::Uuid::from_u128(id))
+                                .execute(txn)
+                                .await?;
+                        }
+                        Ok(())
+                    })
+                    .await?;
+                }
+                Ok::<_, Error>(())
+            }
+        })
+        .await;
+        done.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
+        let rows = Sql::new("select count from things").all(test.db().read()).await.unwrap();
+        let counts: Vec<i64> = rows.iter().map(|row| row.get("count").unwrap()).collect();
+        assert_eq!(counts, [40, 40]);
+    }
+
+    pub(super) async fn a_second_row_with_the_same_key_exists_already(test: TestDb) {
+        migrated(test.db()).await;
+        let twice = test
+            .db()
+            .write(async |txn| {
+                insert_thing(txn, 1).await?;
+                insert_thing(txn, 1).await
+            })
+            .await;
+        assert_eq!(twice.unwrap_err().kind(), ErrorKind::AlreadyExists);
+    }
+
+    pub(super) async fn a_missing_reference_is_a_failed_precondition(test: TestDb) {
+        migrated(test.db()).await;
+        let orphan = test
+            .db()
+            .write(async |txn| {
+                Sql::new("insert into things (id, owner_id) values ({id}, 7)")
+                    .bind("id", uuid::Uuid::nil())
+                    .execute(txn)
+                    .await
+            })
+            .await;
+        assert_eq!(orphan.unwrap_err().kind(), ErrorKind::FailedPrecondition);
+    }
+
+    pub(super) async fn the_cause_does_not_reach_the_caller(test: TestDb) {
+        let broken = Sql::new("select secret_column from nowhere").all(test.db().read()).await;
+        let error = broken.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(!error.message().contains("nowhere"));
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("nowhere"));
+    }
+
+    pub(super) async fn a_closed_database_is_unavailable(test: TestDb) {
+        test.db().ping().await.unwrap();
+        test.db().close().await.unwrap();
+        assert_eq!(test.db().ping().await.unwrap_err().kind(), ErrorKind::Unavailable);
+        let write = test.db().write(async |txn| insert_thing(txn, 1).await).boxed();
+        assert_eq!(write.await.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+}
+
+/// What a handler and a spawned task need of the future: it may go to another thread, with what it borrows.
+#[test]
+fn the_future_of_a_write_is_send() {
+    fn assert_send<T: Send>(_: T) {}
+
+    async fn handler(db: &chappe_store::Db, names: &[String], mut state: String) -> Result<usize, chappe_kit::Error> {
+        let written = db
+            .write(async |txn| {
+                for name in names {
+                    chappe_store::Sql::new("insert into names values ({name})")
+                        .bind("name", name.as_str())
+                        .execute(txn)
+                        .await?;
+                }
+                Ok(state.len())
+            })
+            .await?;
+        state.clear();
+        Ok(written)
+    }
+
+    async fn check(db: &chappe_store::Db) {
+        assert_send(handler(db, &[], String::new()));
+    }
+    let _ = check;
+}
+
+#[tokio::test]
+async fn sqlite_refuses_to_write_through_the_readers() {
+    use sea_orm::ConnectionTrait as _;
+    let test = chappe_testkit::TestDb::sqlite("store").await;
+    let refused = test.db().read().execute_unprepared("create table t (id integer)").await;
+    assert!(refused.unwrap_err().to_string().contains("readonly"));
+}

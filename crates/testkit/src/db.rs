@@ -1,0 +1,67 @@
+use chappe_store::Db;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::env::store_url;
+
+/// Enough for tests that race, few enough for a server with a hundred connections.
+const MAX_CONNECTIONS: u32 = 4;
+
+/// A database of one test: a SQLite file, or a PostgreSQL schema. It has no tables yet.
+#[derive(Debug)]
+pub struct TestDb {
+    db: Db,
+    url: String,
+    service: String,
+    /// Keeps the directory for as long as the test runs.
+    _dir: Option<TempDir>,
+}
+
+impl TestDb {
+    /// A SQLite file in a directory of its own.
+    pub async fn sqlite(service: &str) -> Self {
+        let dir = TempDir::new().expect("a scratch directory");
+        let url = format!("sqlite:{}", dir.path().join("test.db").display());
+        Self::open(url, service.to_owned(), Some(dir)).await
+    }
+
+    /// A schema of its own on the server at `TEST_POSTGRES_URL`; it goes with the server. `None` without one,
+    /// a failure if `REQUIRE_POSTGRES` is set.
+    pub async fn postgres(service: &str) -> Option<Self> {
+        let url = store_url("TEST_POSTGRES_URL", "REQUIRE_POSTGRES")?;
+        let service = format!("{service}-{}", Uuid::new_v4().simple());
+        Some(Self::open(url, service, None).await)
+    }
+
+    async fn open(url: String, service: String, dir: Option<TempDir>) -> Self {
+        let db = Db::connect(&url, &service, MAX_CONNECTIONS).await.expect("the test database opens");
+        Self {
+            db,
+            url,
+            service,
+            _dir: dir,
+        }
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The same database through connections of its own, as another process would have.
+    pub async fn reopen(&self) -> Db {
+        Db::connect(&self.url, &self.service, MAX_CONNECTIONS)
+            .await
+            .expect("the test database opens again")
+    }
+
+    /// What a service's configuration says to use this database.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The name of the service whose schema this is.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+}

@@ -1,0 +1,3 @@
+//! Scenarios across the whole mesh, and the rules of the house.
+
+mod house;

@@ -1,0 +1,309 @@
+//! Expressions, rewritten for the engine: every operator in parentheses or as a function of ours, so that its
+//! precedence and what it makes of missing values are those of the template language.
+
+use chappe_query::Native;
+
+use super::{
+    Fault, filters,
+    lexer::{Kind, Token},
+};
+
+/// How deeply expressions may nest.
+const MAX_DEPTH: u32 = 64;
+
+/// Reads one expression after the other from the tokens of a tag.
+pub(super) struct Expressions<'a> {
+    tokens: &'a [Token],
+    next: usize,
+    end: usize,
+    loops: &'a [String],
+    depth: u32,
+}
+
+impl<'a> Expressions<'a> {
+    /// `end` is where the tag closes; `loops` are the loop variables in reach.
+    pub(super) fn new(tokens: &'a [Token], end: usize, loops: &'a [String]) -> Self {
+        Self {
+            tokens,
+            next: 0,
+            end,
+            loops,
+            depth: 0,
+        }
+    }
+
+    /// One expression up to the end of the tag.
+    pub(super) fn whole(mut self) -> Result<String, Fault> {
+        let expression = self.or()?;
+        match self.tokens.get(self.next) {
+            None => Ok(expression),
+            Some(token) => Err(Fault::new(token.at, format!("{} is not expected here", describe(&token.kind)))),
+        }
+    }
+
+    fn or(&mut self) -> Result<String, Fault> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Fault::new(self.at(), "expressions nest too deeply"));
+        }
+        let mut left = self.and()?;
+        while self.eat_word("or") || self.eat("||") {
+            left = format!("({left} or {})", self.and()?);
+        }
+        self.depth -= 1;
+        Ok(left)
+    }
+
+    fn and(&mut self) -> Result<String, Fault> {
+        let mut left = self.not()?;
+        while self.eat_word("and") || self.eat("&&") {
+            left = format!("({left} and {})", self.not()?);
+        }
+        Ok(left)
+    }
+
+    fn not(&mut self) -> Result<String, Fault> {
+        let mut negations = 0;
+        while self.eat_word("not") || self.eat("!") {
+            negations += 1;
+        }
+        let inner = self.comparison()?;
+        Ok(match negations {
+            0 => inner,
+            n if n % 2 == 1 => format!("(not {inner})"),
+            _ => format!("(not (not {inner}))"),
+        })
+    }
+
+    fn comparison(&mut self) -> Result<String, Fault> {
+        const COMPARISONS: [(&str, &str); 6] =
+            [("==", "F_eq"), ("!=", "F_ne"), ("<=", "F_le"), (">=", "F_ge"), ("<", "F_lt"), (">", "F_gt")];
+        let left = self.sum()?;
+        let Some(function) = self.eat_any(&COMPARISONS) else {
+            return Ok(left);
+        };
+        let compared = format!("{function}({left}, {})", self.sum()?);
+        let at = self.at();
+        match self.eat_any(&COMPARISONS) {
+            None => Ok(compared),
+            Some(_) => Err(Fault::new(at, "comparisons do not chain: join two with `and`")),
+        }
+    }
+
+    fn sum(&mut self) -> Result<String, Fault> {
+        let mut left = self.product()?;
+        while let Some(function) = self.eat_any(&[("+", "F_add"), ("-", "F_sub")]) {
+            left = format!("{function}({left}, {})", self.product()?);
+        }
+        Ok(left)
+    }
+
+    fn product(&mut self) -> Result<String, Fault> {
+        let mut left = self.filtered()?;
+        while let Some(function) = self.eat_any(&[("*", "F_mul"), ("/", "F_div"), ("%", "F_rem")]) {
+            left = format!("{function}({left}, {})", self.filtered()?);
+        }
+        Ok(left)
+    }
+
+    fn filtered(&mut self) -> Result<String, Fault> {
+        let mut value = self.negated()?;
+        while self.eat("|") {
+            let at = self.at();
+            let Some(Kind::Name(name)) = self.take() else {
+                return Err(Fault::new(at, "the name of a filter is missing after |"));
+            };
+            if !filters::NAMES.contains(&name.as_str()) {
+                let known = filters::NAMES.join(", ");
+                return Err(Fault::new(at, format!("there is no filter {name} in this version; there are {known}")));
+            }
+            let arguments = if self.eat("(") { self.arguments()? } else { String::new() };
+            value = format!("({value})|{name}({arguments})");
+        }
+        Ok(value)
+    }
+
+    /// `'x'`, `key: 'x'` or `key='x'`, separated by commas, up to the closing parenthesis.
+    fn arguments(&mut self) -> Result<String, Fault> {
+        let mut arguments = Vec::new();
+        while !self.eat(")") {
+            if !arguments.is_empty() && !self.eat(",") {
+                return Err(Fault::new(self.at(), "arguments are separated by commas and end with )"));
+            }
+            let key = match self.tokens.get(self.next..) {
+                Some([Token { kind: Kind::Name(key), .. }, Token { kind: Kind::Symbol(":" | "="), .. }, ..]) => {
+                    self.next += 2;
+                    format!("{key}=")
+                }
+                _ => String::new(),
+            };
+            arguments.push(key + &self.or()?);
+        }
+        Ok(arguments.join(", "))
+    }
+
+    fn negated(&mut self) -> Result<String, Fault> {
+        let mut negations = 0;
+        while self.eat("-") {
+            negations += 1;
+        }
+        let mut value = self.member()?;
+        for _ in 0..negations {
+            value = format!("F_neg({value})");
+        }
+        Ok(value)
+    }
+
+    fn member(&mut self) -> Result<String, Fault> {
+        let mut value = self.primary()?;
+        loop {
+            if self.eat(".") {
+                value = format!("{value}[{:?}]", self.member_name()?);
+            } else if self.eat("[") {
+                let index = self.or()?;
+                self.expect("]")?;
+                value = format!("{value}[{index}]");
+            } else {
+                return Ok(value);
+            }
+        }
+    }
+
+    fn member_name(&mut self) -> Result<String, Fault> {
+        let at = self.at();
+        match self.take() {
+            Some(Kind::Name(name)) => Ok(name),
+            _ => Err(Fault::new(at, "a name is missing after the dot")),
+        }
+    }
+
+    fn primary(&mut self) -> Result<String, Fault> {
+        let at = self.at();
+        match self.take() {
+            Some(Kind::Number(number)) if number.contains('.') => Ok(number),
+            Some(Kind::Number(number)) => match number.parse::<i64>() {
+                Ok(integer) => Ok(integer.to_string()),
+                Err(_) => Err(Fault::new(at, "this number is too large")),
+            },
+            Some(Kind::Text(text)) => Ok(literal(&text)),
+            Some(Kind::Variable(name)) => Ok(self.variable(&name)),
+            Some(Kind::Name(name)) => self.reference(&name, at),
+            Some(Kind::Symbol("(")) => {
+                let inner = self.or()?;
+                self.expect(")")?;
+                Ok(format!("({inner})"))
+            }
+            Some(kind) => Err(Fault::new(at, format!("{} is not expected here", describe(&kind)))),
+            None => Err(Fault::new(at, "a value is missing here")),
+        }
+    }
+
+    fn variable(&self, name: &str) -> String {
+        if name == "loop" && !self.loops.is_empty() {
+            return "loop".to_owned();
+        }
+        format!("D_{name}")
+    }
+
+    fn reference(&mut self, name: &str, at: usize) -> Result<String, Fault> {
+        let dotted = matches!(self.tokens.get(self.next), Some(Token { kind: Kind::Symbol("."), .. }));
+        Ok(match name {
+            "true" | "false" => name.to_owned(),
+            "null" => "none".to_owned(),
+            "and" | "or" | "not" => return Err(Fault::new(at, format!("a value is missing before {name}"))),
+            "loop" if !self.loops.is_empty() => name.to_owned(),
+            _ if self.loops.iter().any(|variable| variable == name) => format!("D_{name}"),
+            "unsubscribe_url" => "D_unsubscribe_url".to_owned(),
+            "audience" | "catalog" => {
+                return Err(Fault::new(at, format!("{name}(…) is not in this version")));
+            }
+            "c" | "u" | "t" | "ut" if dotted => {
+                self.next += 1;
+                format!("A_{}", self.member_name()?)
+            }
+            "event" | "e" if dotted => {
+                self.next += 1;
+                match self.member_name()?.as_str() {
+                    "name" => "E_name".to_owned(),
+                    name @ ("label" | "tags") => format!("E[\"${name}\"]"),
+                    name => format!("E[{name:?}]"),
+                }
+            }
+            "event" => return Err(Fault::new(at, "write event.attribute")),
+            name => format!("A_{name}"),
+        })
+    }
+
+    fn at(&self) -> usize {
+        self.tokens.get(self.next).map_or(self.end, |token| token.at)
+    }
+
+    fn take(&mut self) -> Option<Kind> {
+        let token = self.tokens.get(self.next)?;
+        self.next += 1;
+        Some(token.kind.clone())
+    }
+
+    fn eat(&mut self, symbol: &str) -> bool {
+        let found = matches!(self.tokens.get(self.next), Some(Token { kind: Kind::Symbol(it), .. }) if *it == symbol);
+        self.next += usize::from(found);
+        found
+    }
+
+    fn eat_word(&mut self, word: &str) -> bool {
+        let found = matches!(self.tokens.get(self.next), Some(Token { kind: Kind::Name(it), .. }) if it == word);
+        self.next += usize::from(found);
+        found
+    }
+
+    fn eat_any(&mut self, symbols: &[(&str, &'static str)]) -> Option<&'static str> {
+        symbols.iter().find(|(symbol, _)| self.eat(symbol)).map(|(_, function)| *function)
+    }
+
+    fn expect(&mut self, symbol: &str) -> Result<(), Fault> {
+        let at = self.at();
+        if self.eat(symbol) {
+            return Ok(());
+        }
+        Err(Fault::new(at, format!("{symbol} is missing here")))
+    }
+}
+
+/// The name of a variable that a tag may assign.
+pub(super) fn assignable(kind: Option<&Token>, end: usize) -> Result<String, Fault> {
+    match kind {
+        Some(Token { kind: Kind::Variable(name), at }) => {
+            let native = Native::from_name(&format!("${name}")).is_some();
+            if native || matches!(name.as_str(), "loop" | "unsubscribe_url" | "custom_id") {
+                return Err(Fault::new(*at, format!("${name} is taken; choose another name")));
+            }
+            Ok(name.clone())
+        }
+        other => Err(Fault::new(other.map_or(end, |token| token.at), "a variable is written $name")),
+    }
+}
+
+/// A text literal of the engine. It knows these escapes and takes everything else as it is.
+fn literal(text: &str) -> String {
+    let mut literal = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => literal.extend(['\\', c]),
+            '\n' => literal.push_str("\\n"),
+            '\r' => literal.push_str("\\r"),
+            c => literal.push(c),
+        }
+    }
+    literal.push('"');
+    literal
+}
+
+pub(super) fn describe(kind: &Kind) -> String {
+    match kind {
+        Kind::Name(name) => name.clone(),
+        Kind::Variable(name) => format!("${name}"),
+        Kind::Text(_) => "this text".to_owned(),
+        Kind::Number(number) => number.clone(),
+        Kind::Symbol(symbol) => (*symbol).to_owned(),
+    }
+}

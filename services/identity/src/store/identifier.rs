@@ -1,0 +1,161 @@
+//! Custom ids and installations, and the profiles they point at.
+
+use chappe_ids::{ProfileId, ProjectId};
+use chappe_kit::{Error, Timestamp};
+use chappe_store::{RowExt, Rows, Sql};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+
+use crate::domain::identifier::Identifier;
+
+/// One identifier with the keyed hash under which it may be blocked.
+pub(crate) struct Wanted<'a> {
+    pub(crate) identifier: &'a Identifier,
+    pub(crate) subject: [u8; 32],
+}
+
+/// What is known of one identifier.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) profile: Option<ProfileId>,
+    pub(crate) custom_id: Option<String>,
+    pub(crate) blocked: bool,
+}
+
+/// Looks up every identifier, in order, in one statement.
+pub(crate) async fn find(
+    conn: &impl ConnectionTrait,
+    project: ProjectId,
+    wanted: &[Wanted<'_>],
+    now: Timestamp,
+) -> Result<Vec<Found>, Error> {
+    let found = Sql::new(
+        "select r.n, i.profile_id, c.value as custom_id, b.until
+         from {rows} as r
+         left join identifiers i on i.project_id = {project} and i.kind = r.kind and i.value_hash = r.value_hash
+         left join identifiers c on c.project_id = {project} and c.profile_id = i.profile_id and c.kind = 1
+         left join blocked_subjects b on b.project_id = {project} and b.subject_hash = r.subject_hash and b.until > {now}",
+    )
+    .bind("project", project)
+    .bind("now", now.micros())
+    .rows("rows", rows(wanted))
+    .all(conn)
+    .await?;
+    let mut answers = vec![Found::default(); wanted.len()];
+    for row in found {
+        let n: i64 = row.get("n")?;
+        let answer = usize::try_from(n).ok().and_then(|n| answers.get_mut(n));
+        *answer.expect("n is an index that was sent") = Found {
+            profile: row.get("profile_id")?,
+            custom_id: row.get("custom_id")?,
+            blocked: row.opt_time("until")?.is_some(),
+        };
+    }
+    Ok(answers)
+}
+
+/// Gives each identifier that has no profile and is not blocked the proposed one. Whoever comes second
+/// to an identifier leaves it alone.
+pub(crate) async fn insert(
+    txn: &DatabaseTransaction,
+    project: ProjectId,
+    wanted: &[Wanted<'_>],
+    proposed: &[ProfileId],
+    now: Timestamp,
+) -> Result<(), Error> {
+    Sql::new(
+        "insert into identifiers (project_id, kind, value_hash, value, profile_id, created_at)
+         select {project}, r.kind, r.value_hash, r.value, r.profile_id, {now} from {rows} as r
+         where not exists (select 1 from blocked_subjects b
+                           where b.project_id = {project} and b.subject_hash = r.subject_hash and b.until > {now})
+         order by r.kind, r.value_hash
+         on conflict (project_id, kind, value_hash) do nothing",
+    )
+    .bind("project", project)
+    .bind("now", now.micros())
+    .rows("rows", rows(wanted).uuids("profile_id", proposed.iter().copied()))
+    .execute(txn)
+    .await?;
+    Ok(())
+}
+
+/// A mapping to change: from the retired profile to the next one, wherever it still points there.
+pub(crate) struct Replacement {
+    pub(crate) retired: ProfileId,
+    pub(crate) next: ProfileId,
+}
+
+/// Points identifiers away from retired profiles: compare and set, so that whoever comes second changes nothing.
+pub(crate) async fn replace(
+    txn: &DatabaseTransaction,
+    project: ProjectId,
+    replacements: &[Replacement],
+) -> Result<(), Error> {
+    let rows = Rows::new(replacements.len())
+        .uuids("retired", replacements.iter().map(|r| r.retired))
+        .uuids("next", replacements.iter().map(|r| r.next));
+    Sql::new(
+        "update identifiers set profile_id = r.next from {rows} as r
+         where identifiers.project_id = {project} and identifiers.profile_id = r.retired",
+    )
+    .bind("project", project)
+    .rows("rows", rows)
+    .execute(txn)
+    .await?;
+    Ok(())
+}
+
+/// Removes every identifier of the profiles.
+pub(crate) async fn delete(
+    txn: &DatabaseTransaction,
+    project: ProjectId,
+    profiles: &[ProfileId],
+) -> Result<u64, Error> {
+    Sql::new(
+        "delete from identifiers where project_id = {project}
+           and profile_id in (select r.profile_id from {rows} as r)",
+    )
+    .bind("project", project)
+    .rows(
+        "rows",
+        Rows::new(profiles.len()).uuids("profile_id", profiles.iter().copied()),
+    )
+    .execute(txn)
+    .await
+}
+
+/// Kind and value of every identifier of the profiles.
+pub(crate) async fn of_profiles(
+    conn: &impl ConnectionTrait,
+    project: ProjectId,
+    profiles: &[ProfileId],
+) -> Result<Vec<(i64, String, ProfileId, Timestamp)>, Error> {
+    let found = Sql::new(
+        "select i.kind, i.value, i.profile_id, i.created_at from {rows} as r
+         join identifiers i on i.project_id = {project} and i.profile_id = r.profile_id order by i.kind, i.value",
+    )
+    .bind("project", project)
+    .rows(
+        "rows",
+        Rows::new(profiles.len()).uuids("profile_id", profiles.iter().copied()),
+    )
+    .all(conn)
+    .await?;
+    let read = |row: &sea_orm::QueryResult| {
+        Ok((
+            row.get("kind")?,
+            row.get("value")?,
+            row.get("profile_id")?,
+            row.time("created_at")?,
+        ))
+    };
+    found.iter().map(read).collect()
+}
+
+fn rows(wanted: &[Wanted<'_>]) -> Rows {
+    Rows::new(wanted.len())
+        .ints("n", (0_i64..).take(wanted.len()))
+        .ints("kind", wanted.iter().map(|one| one.identifier.kind as i64))
+        .bytes("value_hash", wanted.iter().map(|one| one.identifier.hash))
+        .texts("value", wanted.iter().map(|one| one.identifier.value.as_str()))
+        .bytes("subject_hash", wanted.iter().map(|one| one.subject))
+}
