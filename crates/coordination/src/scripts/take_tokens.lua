@@ -19,7 +19,7 @@ end
 
 -- A refusal writes nothing, so it neither takes nor extends the wait. The tolerance is that of the in-process arm.
 if cost == 0 or tokens + 1e-6 < cost then
-  redis.call('SET', KEYS[1], string.format('%.17g %.0f', 0, now), 'PX', ARGV[4]) return { cost == 0 and 1 or 0, string.format('%.17g', tokens) }
+  return { cost == 0 and 1 or 0, string.format('%.17g', tokens) }
 end
 tokens = math.max(0, tokens - cost)
 

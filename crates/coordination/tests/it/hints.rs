@@ -78,26 +78,32 @@ async fn hints_of_another_topic_wake_nobody(arm: Arm) {
 async fn hints_reach_other_replicas_and_do_not_come_back() {
     let Some(shared) = Shared::open().await else { return };
     let (near, far) = (shared.coordination().hints, shared.coordination().hints);
-    let (mut at_home, mut abroad) = (near.subscribe("feed"), far.subscribe("feed"));
-    let mut answer = near.subscribe("answer");
     let mut relays = JoinSet::new();
     for hints in [near.clone(), far.clone()] {
         relays.spawn(async move { hints.relay().await });
     }
 
     // The subscriptions come up in their own time; until then hints are lost, as they may be.
-    let exchange = async {
-        while !abroad.wait(OFTEN).await {
-            near.notify("feed");
+    let (mut to_far, mut to_near) = (far.subscribe("ping"), near.subscribe("pong"));
+    let up = async {
+        while !to_far.wait(OFTEN).await {
+            near.notify("ping");
         }
-        while !answer.wait(OFTEN).await {
-            far.notify("answer");
+        while !to_near.wait(OFTEN).await {
+            far.notify("pong");
         }
     };
-    timeout(LONG, exchange).await.expect("hints travel both ways");
+    timeout(LONG, up).await.expect("hints travel both ways");
 
-    assert!(at_home.wait(LONG).await, "woken inside its own process");
-    // The answer was published after the hint had arrived there, so if hints came back to where they are from, this
-    // one would be back by now.
+    let (mut at_home, mut abroad, mut answer) = (near.subscribe("feed"), far.subscribe("feed"), near.subscribe("done"));
+    near.notify("feed");
+    assert!(
+        at_home.wait(Duration::ZERO).await,
+        "woken at once inside its own process"
+    );
+    assert!(abroad.wait(LONG).await);
+    far.notify("done");
+    assert!(answer.wait(LONG).await);
+    // Had the hint come back to where it is from, it would have done so before the answer to it.
     assert!(!at_home.wait(Duration::ZERO).await, "its own hint came back");
 }

@@ -1,0 +1,5 @@
+//! Pure types and decisions.
+
+pub(crate) mod edit;
+pub(crate) mod reason;
+pub(crate) mod validate;

@@ -1,0 +1,18 @@
+//! The schema, in forward-only steps.
+
+mod m0001_initial;
+mod m0002_fillfactor;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// All steps, oldest first.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_initial::migration()),
+            Box::new(m0002_fillfactor::Fillfactor),
+        ]
+    }
+}
