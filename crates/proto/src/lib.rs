@@ -51,3 +51,13 @@ pub use chappe::{automation, email, identity, ingestion, privacy, profile, types
 
 /// All contracts as an encoded `FileDescriptorSet`, for reflection and for gateways.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// Every public gRPC service: the crate that serves it and its full name.
+pub const SERVICES: [(&str, &str); 6] = [
+    ("identity", "chappe.identity.v1.IdentityService"),
+    ("profile-store", "chappe.profile.v1.ProfileService"),
+    ("ingestion", "chappe.ingestion.v1.IngestionService"),
+    ("automation", "chappe.automation.v1.AutomationService"),
+    ("email-sender", "chappe.email.v1.EmailService"),
+    ("privacy", "chappe.privacy.v1.PrivacyService"),
+];

@@ -136,6 +136,9 @@ impl Server {
     }
 
     /// Where it listens, for a pool.
+    ///
+    /// # Panics
+    /// Never: an address and a port make a URL.
     pub fn url(&self) -> SmtpUrl {
         format!("smtp://{}", self.address)
             .parse()

@@ -131,7 +131,10 @@ impl Db {
 pub(crate) async fn pause(attempt: u32) {
     let span = FIRST_PAUSE * 2_u32.pow(attempt.min(8) - 1);
     let [random] = IdGen::system().secret();
-    #[expect(clippy::disallowed_methods, reason = "a pause between attempts, not a way to wait for something")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a pause between attempts, not a way to wait for something"
+    )]
     tokio::time::sleep(span / 2 + span / 2 * u32::from(random) / u32::from(u8::MAX)).await;
 }
 

@@ -1,6 +1,6 @@
 //! What the database said, as a kind of failure that callers act upon.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use chappe_kit::{Error, ErrorKind};
 use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
@@ -29,10 +29,15 @@ pub fn is_write_conflict(error: &Error) -> bool {
 }
 
 /// The kind behind a database failure. The cause goes inside, without the values that it may quote.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "so that it can be given to map_err as it is"
+)]
 pub fn classify(error: DbErr) -> Error {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => {
-            return Error::new(ErrorKind::AlreadyExists, "ALREADY_EXISTS", "it exists already").because(Cause::of(error));
+            return Error::new(ErrorKind::AlreadyExists, "ALREADY_EXISTS", "it exists already")
+                .because(Cause::of(&error));
         }
         Some(SqlErr::ForeignKeyConstraintViolation(_)) => {
             return Error::new(
@@ -40,7 +45,7 @@ pub fn classify(error: DbErr) -> Error {
                 "REFERENCE_MISSING",
                 "it refers to something that does not exist, or is still referred to",
             )
-            .because(Cause::of(error));
+            .because(Cause::of(&error));
         }
         _ => {}
     }
@@ -50,16 +55,16 @@ pub fn classify(error: DbErr) -> Error {
             WRITE_CONFLICT,
             "another change to the same data was faster; read again, then try again",
         )
-        .because(Cause::of(error)),
+        .because(Cause::of(&error)),
         Condition::Full => Error::new(
             ErrorKind::Unavailable,
             "STORAGE_FULL",
             "the disk of the store is full; nothing was changed",
         )
         .retry_after(RETRY_FULL)
-        .because(Cause::of(error)),
-        Condition::Unreachable => Error::unavailable(Cause::of(error)),
-        Condition::Other => Error::internal(Cause::of(error)),
+        .because(Cause::of(&error)),
+        Condition::Unreachable => Error::unavailable(Cause::of(&error)),
+        Condition::Other => Error::internal(Cause::of(&error)),
     }
 }
 
@@ -71,29 +76,24 @@ enum Condition {
 }
 
 fn condition(error: &DbErr) -> Condition {
+    let connecting = matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_));
+    let known = driver(error).map_or(Condition::Other, |driver| {
+        code(driver).map_or_else(|| of_driver(driver), |code| of_code(&code))
+    });
+    match known {
+        Condition::Other if connecting => Condition::Unreachable,
+        known => known,
+    }
+}
+
+fn of_driver(error: &SqlxError) -> Condition {
     match error {
-        DbErr::ConnectionAcquire(_) => Condition::Unreachable,
-        DbErr::Conn(RuntimeErr::SqlxError(sqlx)) | DbErr::Exec(RuntimeErr::SqlxError(sqlx)) | DbErr::Query(RuntimeErr::SqlxError(sqlx)) => {
-            let connecting = matches!(error, DbErr::Conn(_));
-            match (&**sqlx, code(sqlx)) {
-                (_, Some(code)) => match of_code(&code) {
-                    Condition::Other if connecting => Condition::Unreachable,
-                    known => known,
-                },
-                (
-                    SqlxError::Io(_)
-                    | SqlxError::Tls(_)
-                    | SqlxError::Protocol(_)
-                    | SqlxError::PoolTimedOut
-                    | SqlxError::PoolClosed
-                    | SqlxError::WorkerCrashed,
-                    None,
-                ) => Condition::Unreachable,
-                _ if connecting => Condition::Unreachable,
-                _ => Condition::Other,
-            }
-        }
-        DbErr::Conn(_) => Condition::Unreachable,
+        SqlxError::Io(_)
+        | SqlxError::Tls(_)
+        | SqlxError::Protocol(_)
+        | SqlxError::PoolTimedOut
+        | SqlxError::PoolClosed
+        | SqlxError::WorkerCrashed => Condition::Unreachable,
         _ => Condition::Other,
     }
 }
@@ -120,8 +120,17 @@ fn of_code(code: &str) -> Condition {
     }
 }
 
+fn driver(error: &DbErr) -> Option<&SqlxError> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(driver))
+        | DbErr::Exec(RuntimeErr::SqlxError(driver))
+        | DbErr::Query(RuntimeErr::SqlxError(driver)) => Some(driver),
+        _ => None,
+    }
+}
+
 fn code(error: &SqlxError) -> Option<String> {
-    error.as_database_error()?.code().map(|code| code.into_owned())
+    error.as_database_error()?.code().map(Cow::into_owned)
 }
 
 /// A database failure that is safe to log: of errors about a value (class 22 of PostgreSQL) and of values
@@ -131,21 +140,19 @@ fn code(error: &SqlxError) -> Option<String> {
 struct Cause(String);
 
 impl Cause {
-    fn of(error: DbErr) -> Self {
-        let code = match &error {
-            DbErr::Conn(RuntimeErr::SqlxError(sqlx)) | DbErr::Exec(RuntimeErr::SqlxError(sqlx)) | DbErr::Query(RuntimeErr::SqlxError(sqlx)) => {
-                code(sqlx)
+    fn of(error: &DbErr) -> Self {
+        let driver = driver(error);
+        Self(match (error, driver, driver.and_then(code)) {
+            (_, _, Some(code)) if code.len() == 5 && code.starts_with("22") => {
+                format!("the database refused a value (code {code})")
             }
-            DbErr::Json(_) => return Self("a JSON column does not hold what was expected".to_owned()),
-            _ => None,
-        };
-        match code {
-            Some(code) if code.len() == 5 && code.starts_with("22") => {
-                Self(format!("the database refused a value (code {code})"))
+            (_, _, Some(code)) => format!("{error} (code {code})"),
+            (_, Some(SqlxError::ColumnDecode { index, .. }), None) => {
+                format!("column {index} does not hold what was expected")
             }
-            Some(code) => Self(format!("{error} (code {code})")),
-            None => Self(error.to_string()),
-        }
+            (DbErr::Json(_), _, None) => "a JSON column does not hold what was expected".to_owned(),
+            _ => error.to_string(),
+        })
     }
 }
 

@@ -72,7 +72,13 @@ pub async fn begin(
     .bind("key", key)
     .one(txn)
     .await?
-    .ok_or_else(|| Error::new(ErrorKind::Aborted, WRITE_CONFLICT, "the idempotency key has just expired; try again"))?;
+    .ok_or_else(|| {
+        Error::new(
+            ErrorKind::Aborted,
+            WRITE_CONFLICT,
+            "the idempotency key has just expired; try again",
+        )
+    })?;
     if row.get::<Vec<u8>>("fingerprint")? != fingerprint {
         return Err(Error::invalid(
             "IDEMPOTENCY_KEY_REUSED",

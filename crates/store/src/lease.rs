@@ -50,7 +50,12 @@ pub async fn acquire(
     .bind("now", now.micros())
     .one(txn)
     .await?;
-    row.map(|row| Ok(Lease { epoch: row.get("epoch")? })).transpose()
+    row.map(|row| {
+        Ok(Lease {
+            epoch: row.get("epoch")?,
+        })
+    })
+    .transpose()
 }
 
 /// Extends a lease that is still the owner's, also when it has run out and nobody noticed.

@@ -49,7 +49,9 @@ pub async fn up<M: MigratorTrait + Send + Sync>(db: &Db) -> Result<(), Error> {
         done = apply::<M>(db) => done,
         lost = keep_lease(db, owner, epoch) => Err(lost),
     };
-    let released = db.write(async |txn| lease::release(txn, LEASE, owner, epoch).await).await;
+    let released = db
+        .write(async |txn| lease::release(txn, LEASE, owner, epoch).await)
+        .await;
     done.and(released)
 }
 
@@ -81,7 +83,10 @@ async fn wait_for_lease(db: &Db, owner: Uuid) -> Result<i64, Error> {
     loop {
         polls.tick().await;
         let now = clock.now();
-        match db.write(async |txn| lease::acquire(txn, LEASE, owner, now, TTL).await).await {
+        match db
+            .write(async |txn| lease::acquire(txn, LEASE, owner, now, TTL).await)
+            .await
+        {
             Ok(Some(lease)) => return Ok(lease.epoch),
             Ok(None) => {}
             // Another process writes to the same SQLite file.
@@ -107,7 +112,10 @@ async fn keep_lease(db: &Db, owner: Uuid, epoch: i64) -> Error {
     loop {
         ticks.tick().await;
         let until = clock.now() + TTL;
-        match db.write(async |txn| lease::renew(txn, LEASE, owner, epoch, until).await).await {
+        match db
+            .write(async |txn| lease::renew(txn, LEASE, owner, epoch, until).await)
+            .await
+        {
             Err(lost) if lost.reason() == lease::LOST => return lost,
             Err(error) => error.log("renewing the lease of the migrations"),
             Ok(()) => {}
@@ -142,7 +150,10 @@ impl MigrationName for Transactional {
 
 #[async_trait]
 impl MigrationTrait for Transactional {
-    #[expect(elided_lifetimes_in_paths, reason = "the trait hides the lifetime, so its implementations must")]
+    #[expect(
+        elided_lifetimes_in_paths,
+        reason = "the trait hides the lifetime, so its implementations must"
+    )]
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         if manager.get_database_backend() == DbBackend::Postgres && self.use_transaction() == Some(true) {
             manager.get_connection().execute_unprepared(LOCK_TIMEOUT).await?;

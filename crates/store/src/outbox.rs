@@ -76,7 +76,10 @@ pub async fn enqueue(txn: &DatabaseTransaction, now: Timestamp, messages: &[Mess
         .texts("topic", sorted.iter().map(|message| &message.topic))
         .texts("key", sorted.iter().map(|message| &message.key))
         .json("payload", sorted.iter().map(|message| &message.payload))
-        .opt_texts("traceparent", sorted.iter().map(|message| message.traceparent.as_deref()))
+        .opt_texts(
+            "traceparent",
+            sorted.iter().map(|message| message.traceparent.as_deref()),
+        )
         .times("available_at", sorted.iter().map(|message| message.available_at));
     Sql::new(
         "insert into outbox (project_id, id, topic, key, payload, traceparent, created_at, available_at)
@@ -214,12 +217,10 @@ pub async fn oldest_due(conn: &impl ConnectionTrait, topic: &str, now: Timestamp
 
 /// How many messages of a topic wait, and how many were given up.
 pub async fn counts(conn: &impl ConnectionTrait, topic: &str) -> Result<Counts, Error> {
-    let row = Sql::new(
-        "select count(*) as total, count(parked_reason) as parked from outbox where topic = {topic}",
-    )
-    .bind("topic", topic)
-    .one(conn)
-    .await?;
+    let row = Sql::new("select count(*) as total, count(parked_reason) as parked from outbox where topic = {topic}")
+        .bind("topic", topic)
+        .one(conn)
+        .await?;
     row.map_or(Ok(Counts::default()), |row| {
         let parked = row.get("parked")?;
         Ok(Counts {

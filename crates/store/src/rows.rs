@@ -52,27 +52,47 @@ impl Rows {
 
     /// A column of ids that may be null.
     pub fn opt_uuids(self, name: &'static str, cells: impl IntoIterator<Item = Option<impl Into<Uuid>>>) -> Self {
-        self.column(name, Kind::Uuid, cells.into_iter().map(|id| id.map(|id| uuid(id.into()))))
+        self.column(
+            name,
+            Kind::Uuid,
+            cells.into_iter().map(|id| id.map(|id| uuid(id.into()))),
+        )
     }
 
     /// A column of text.
     pub fn texts(self, name: &'static str, cells: impl IntoIterator<Item: Into<String>>) -> Self {
-        self.column(name, Kind::Text, cells.into_iter().map(|text| Some(Cell::Text(text.into()))))
+        self.column(
+            name,
+            Kind::Text,
+            cells.into_iter().map(|text| Some(Cell::Text(text.into()))),
+        )
     }
 
     /// A column of text that may be null.
     pub fn opt_texts(self, name: &'static str, cells: impl IntoIterator<Item = Option<impl Into<String>>>) -> Self {
-        self.column(name, Kind::Text, cells.into_iter().map(|text| text.map(|text| Cell::Text(text.into()))))
+        self.column(
+            name,
+            Kind::Text,
+            cells.into_iter().map(|text| text.map(|text| Cell::Text(text.into()))),
+        )
     }
 
     /// A bigint column.
     pub fn ints(self, name: &'static str, cells: impl IntoIterator<Item: Into<i64>>) -> Self {
-        self.column(name, Kind::Int, cells.into_iter().map(|int| Some(Cell::Int(int.into()))))
+        self.column(
+            name,
+            Kind::Int,
+            cells.into_iter().map(|int| Some(Cell::Int(int.into()))),
+        )
     }
 
     /// A bigint column that may be null.
     pub fn opt_ints(self, name: &'static str, cells: impl IntoIterator<Item = Option<impl Into<i64>>>) -> Self {
-        self.column(name, Kind::Int, cells.into_iter().map(|int| int.map(|int| Cell::Int(int.into()))))
+        self.column(
+            name,
+            Kind::Int,
+            cells.into_iter().map(|int| int.map(|int| Cell::Int(int.into()))),
+        )
     }
 
     /// A bigint column of instants in microseconds.
@@ -97,22 +117,40 @@ impl Rows {
 
     /// A column of bytes.
     pub fn bytes(self, name: &'static str, cells: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
-        self.column(name, Kind::Bytes, cells.into_iter().map(|bytes| Some(hex(bytes.as_ref()))))
+        self.column(
+            name,
+            Kind::Bytes,
+            cells.into_iter().map(|bytes| Some(hex(bytes.as_ref()))),
+        )
     }
 
     /// A column of bytes that may be null.
     pub fn opt_bytes(self, name: &'static str, cells: impl IntoIterator<Item = Option<impl AsRef<[u8]>>>) -> Self {
-        self.column(name, Kind::Bytes, cells.into_iter().map(|bytes| bytes.map(|bytes| hex(bytes.as_ref()))))
+        self.column(
+            name,
+            Kind::Bytes,
+            cells.into_iter().map(|bytes| bytes.map(|bytes| hex(bytes.as_ref()))),
+        )
     }
 
     /// A column of JSON documents: values, or text that is known to be JSON.
     pub fn json(self, name: &'static str, cells: impl IntoIterator<Item: ToString>) -> Self {
-        self.column(name, Kind::Json, cells.into_iter().map(|json| Some(Cell::Text(json.to_string()))))
+        self.column(
+            name,
+            Kind::Json,
+            cells.into_iter().map(|json| Some(Cell::Text(json.to_string()))),
+        )
     }
 
     /// A column of JSON documents that may be null.
     pub fn opt_json(self, name: &'static str, cells: impl IntoIterator<Item = Option<impl ToString>>) -> Self {
-        self.column(name, Kind::Json, cells.into_iter().map(|json| json.map(|json| Cell::Text(json.to_string()))))
+        self.column(
+            name,
+            Kind::Json,
+            cells
+                .into_iter()
+                .map(|json| json.map(|json| Cell::Text(json.to_string()))),
+        )
     }
 
     fn column(mut self, name: &'static str, kind: Kind, cells: impl Iterator<Item = Option<Cell>>) -> Self {
@@ -130,7 +168,10 @@ impl Rows {
     pub(crate) fn render(self, backend: DbBackend, number: impl FnMut(Value) -> String) -> Result<String, Error> {
         if let Some(column) = self.columns.iter().find(|column| column.cells.len() != self.len) {
             let (name, has) = (column.name, column.cells.len());
-            return Err(Error::internal(format!("column {name} has {has} cells in a table of {} rows", self.len)));
+            return Err(Error::internal(format!(
+                "column {name} has {has} cells in a table of {} rows",
+                self.len
+            )));
         }
         Ok(match backend {
             DbBackend::Postgres => self.unnest(number),
@@ -142,7 +183,11 @@ impl Rows {
         let (mut selected, mut arrays, mut names) = (Vec::new(), Vec::new(), Vec::new());
         for column in self.columns {
             let (name, kind) = (column.name, column.kind);
-            arrays.push(format!("{}::text::{}[]", number(array_literal(kind, &column.cells).into()), kind.postgres()));
+            arrays.push(format!(
+                "{}::text::{}[]",
+                number(array_literal(kind, &column.cells).into()),
+                kind.postgres()
+            ));
             names.push(name);
             selected.push(match kind {
                 Kind::Json => format!("{name}::jsonb as {name}"),
@@ -179,7 +224,11 @@ impl Rows {
                 _ => format!("value ->> {index} as {}", column.name),
             })
             .collect();
-        format!("(select {} from json_each({}))", selected.join(", "), number(json.into()))
+        format!(
+            "(select {} from json_each({}))",
+            selected.join(", "),
+            number(json.into())
+        )
     }
 }
 
@@ -256,7 +305,11 @@ mod tests {
 
     #[test]
     fn quotes_and_backslashes_survive_the_array_form() {
-        let cells = [Some(Cell::Text(r#"a"b\c,{}"#.to_owned())), None, Some(Cell::Text("NULL".to_owned()))];
+        let cells = [
+            Some(Cell::Text(r#"a"b\c,{}"#.to_owned())),
+            None,
+            Some(Cell::Text("NULL".to_owned())),
+        ];
         assert_eq!(array_literal(Kind::Text, &cells), r#"{"a\"b\\c,{}",NULL,"NULL"}"#);
     }
 

@@ -106,7 +106,10 @@ impl MigrationName for Migration {
 
 #[async_trait]
 impl MigrationTrait for Migration {
-    #[expect(elided_lifetimes_in_paths, reason = "the trait hides the lifetime, so its implementations must")]
+    #[expect(
+        elided_lifetimes_in_paths,
+        reason = "the trait hides the lifetime, so its implementations must"
+    )]
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for statement in &self.statements {
             exec(manager, statement).await?;

@@ -91,7 +91,9 @@ impl Sql {
         built.sql.push_str(rest);
         match self.parameters.keys().next() {
             None => Ok(Statement::from_sql_and_values(backend, built.sql, built.values)),
-            Some(name) => Err(Error::internal(format!("the statement does not use its parameter {name}"))),
+            Some(name) => Err(Error::internal(format!(
+                "the statement does not use its parameter {name}"
+            ))),
         }
     }
 }

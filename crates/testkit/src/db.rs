@@ -19,6 +19,9 @@ pub struct TestDb {
 
 impl TestDb {
     /// A SQLite file in a directory of its own.
+    ///
+    /// # Panics
+    /// If the file cannot be made.
     pub async fn sqlite(service: &str) -> Self {
         let dir = TempDir::new().expect("a scratch directory");
         let url = format!("sqlite:{}", dir.path().join("test.db").display());
@@ -27,6 +30,9 @@ impl TestDb {
 
     /// A schema of its own on the server at `TEST_POSTGRES_URL`; it goes with the server. `None` without one,
     /// a failure if `REQUIRE_POSTGRES` is set.
+    ///
+    /// # Panics
+    /// If the server does not answer.
     pub async fn postgres(service: &str) -> Option<Self> {
         let url = store_url("TEST_POSTGRES_URL", "REQUIRE_POSTGRES")?;
         let service = format!("{service}-{}", Uuid::new_v4().simple());
@@ -34,7 +40,9 @@ impl TestDb {
     }
 
     async fn open(url: String, service: String, dir: Option<TempDir>) -> Self {
-        let db = Db::connect(&url, &service, MAX_CONNECTIONS).await.expect("the test database opens");
+        let db = Db::connect(&url, &service, MAX_CONNECTIONS)
+            .await
+            .expect("the test database opens");
         Self {
             db,
             url,
@@ -49,6 +57,9 @@ impl TestDb {
     }
 
     /// The same database through connections of its own, as another process would have.
+    ///
+    /// # Panics
+    /// If it does not open again.
     pub async fn reopen(&self) -> Db {
         Db::connect(&self.url, &self.service, MAX_CONNECTIONS)
             .await

@@ -12,7 +12,10 @@ pub(crate) fn store_url(variable: &str, required: &str) -> Option<String> {
     url
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where tests learn what they may use")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where tests learn what they may use"
+)]
 fn read(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|value| !value.is_empty())
 }

@@ -11,9 +11,8 @@ mod tests;
 
 use serde_json::Value as Json;
 
-pub use ast::Test;
 pub use ast::{
-    CountTest, EventCount, Field, Instant, Needs, Node, Operand, Order, Reference, Scalar, Source, StoredAs,
+    CountTest, EventCount, Field, Instant, Needs, Node, Operand, Order, Reference, Scalar, Source, StoredAs, Test,
 };
 pub use evaluate::{Answers, Moment, Subject};
 

@@ -108,7 +108,10 @@ impl Pool {
         Outcomes(outcomes)
     }
 
-    /// Sends one message and waits for its outcome.
+    /// Sends one message and waits for its outcome. Call it inside a tokio runtime.
+    ///
+    /// # Panics
+    /// Never: an envelope that is dropped on its way reports that.
     pub async fn send_one(&self, envelope: Envelope) -> Outcome {
         let delivery = self.send(vec![envelope]).next().await;
         delivery

@@ -101,7 +101,7 @@ impl Connection {
         let line = match command {
             Command::Reset => "RSET\r\n".to_owned(),
             Command::Mail => {
-                let size = if self.capabilities.size {
+                let size = if self.capabilities.size.is_some() {
                     format!(" SIZE={}", envelope.data.len())
                 } else {
                     String::new()

@@ -6,6 +6,7 @@
 mod command;
 mod handler;
 mod session;
+mod transaction;
 
 use std::{
     io,

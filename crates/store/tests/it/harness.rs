@@ -48,7 +48,10 @@ pub(crate) async fn insert_thing(txn: &sea_orm::DatabaseTransaction, id: u128) -
 }
 
 pub(crate) async fn count_things(db: &Db) -> i64 {
-    let row = Sql::new("select count(*) as n from things").one(db.read()).await.unwrap();
+    let row = Sql::new("select count(*) as n from things")
+        .one(db.read())
+        .await
+        .unwrap();
     row.unwrap().get("n").unwrap()
 }
 

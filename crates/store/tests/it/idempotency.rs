@@ -41,7 +41,10 @@ mod suite {
         migrated(test.db()).await;
         assert_eq!(begin(test.db(), b"a", NOW).await.unwrap(), Begin::Fresh);
         finish(test.db(), b"").await.unwrap();
-        assert_eq!(begin(test.db(), b"a", NOW + LEASE).await.unwrap(), Begin::Replay(Vec::new()));
+        assert_eq!(
+            begin(test.db(), b"a", NOW + LEASE).await.unwrap(),
+            Begin::Replay(Vec::new())
+        );
     }
 
     pub(super) async fn another_request_under_the_same_key_is_refused(test: TestDb) {
@@ -58,7 +61,10 @@ mod suite {
         migrated(test.db()).await;
         begin(test.db(), b"a", NOW).await.unwrap();
         let busy = begin(test.db(), b"a", NOW + LEASE / 2).await.unwrap_err();
-        assert_eq!((busy.kind(), busy.reason()), (ErrorKind::Aborted, "IDEMPOTENCY_KEY_BUSY"));
+        assert_eq!(
+            (busy.kind(), busy.reason()),
+            (ErrorKind::Aborted, "IDEMPOTENCY_KEY_BUSY")
+        );
         assert!(busy.retry_delay().is_some());
     }
 
@@ -93,16 +99,16 @@ mod suite {
         let answers = four(|caller| {
             let db = db.clone();
             async move {
-                db.write(async |txn| {
-                    match idempotency::begin(txn, PROJECT, SCOPE, KEY, b"a", NOW).await? {
+                db.write(
+                    async |txn| match idempotency::begin(txn, PROJECT, SCOPE, KEY, b"a", NOW).await? {
                         Begin::Replay(answer) => Ok(answer),
                         Begin::Fresh => {
                             insert_thing(txn, caller).await?;
                             idempotency::finish(txn, PROJECT, SCOPE, KEY, &caller.to_be_bytes()).await?;
                             Ok(caller.to_be_bytes().to_vec())
                         }
-                    }
-                })
+                    },
+                )
                 .await
                 .unwrap()
             }
@@ -127,7 +133,12 @@ mod suite {
     pub(super) async fn purging_keeps_what_is_not_over(test: TestDb) {
         migrated(test.db()).await;
         begin(test.db(), b"a", NOW).await.unwrap();
-        let purge = async |now| test.db().write(async |txn| idempotency::purge(txn, now, 10).await).await.unwrap();
+        let purge = async |now| {
+            test.db()
+                .write(async |txn| idempotency::purge(txn, now, 10).await)
+                .await
+                .unwrap()
+        };
         assert_eq!(purge(NOW + KEPT_FOR / 2).await, 0);
         assert_eq!(purge(NOW + KEPT_FOR).await, 1);
     }

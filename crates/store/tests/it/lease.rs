@@ -27,7 +27,9 @@ mod suite {
     const TWO: Uuid = Uuid::from_u128(2);
 
     async fn acquire(db: &Db, owner: Uuid, now: Timestamp) -> Option<i64> {
-        let lease = db.write(async |txn| lease::acquire(txn, NAME, owner, now, TTL).await).await;
+        let lease = db
+            .write(async |txn| lease::acquire(txn, NAME, owner, now, TTL).await)
+            .await;
         lease.unwrap().map(|lease| lease.epoch)
     }
 
@@ -52,14 +54,20 @@ mod suite {
     pub(super) async fn a_former_owner_is_fenced_out(test: TestDb) {
         migrated(test.db()).await;
         acquire(test.db(), ONE, NOW).await;
-        let fence = async |owner, epoch| test.db().write(async |txn| lease::fence(txn, NAME, owner, epoch).await).await;
+        let fence = async |owner, epoch| {
+            test.db()
+                .write(async |txn| lease::fence(txn, NAME, owner, epoch).await)
+                .await
+        };
         fence(ONE, 1).await.unwrap();
         acquire(test.db(), TWO, NOW + TTL).await;
         let lost = fence(ONE, 1).await.unwrap_err();
         assert_eq!((lost.kind(), lost.reason()), (ErrorKind::Aborted, LOST));
         fence(TWO, 2).await.unwrap();
 
-        let renewed = test.db().write(async |txn| lease::renew(txn, NAME, ONE, 1, NOW + 3 * TTL).await);
+        let renewed = test
+            .db()
+            .write(async |txn| lease::renew(txn, NAME, ONE, 1, NOW + 3 * TTL).await);
         assert_eq!(renewed.await.unwrap_err().reason(), LOST);
         let released = test.db().write(async |txn| lease::release(txn, NAME, ONE, 1).await);
         assert_eq!(released.await.unwrap_err().reason(), LOST);

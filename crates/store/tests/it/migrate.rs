@@ -43,11 +43,15 @@ mod suite {
         migrated(test.db()).await;
         let (owner, ttl) = (Uuid::from_u128(7), Duration::from_millis(300));
         let now = Clock::system().now();
-        let held = test.db().write(async |txn| lease::acquire(txn, "migrations", owner, now, ttl).await);
+        let held = test
+            .db()
+            .write(async |txn| lease::acquire(txn, "migrations", owner, now, ttl).await);
         let epoch = held.await.unwrap().unwrap().epoch;
         migrate::up::<Migrator>(test.db()).await.unwrap();
         assert!(Clock::system().now() >= now + ttl);
-        let stale = test.db().write(async |txn| lease::fence(txn, "migrations", owner, epoch).await);
+        let stale = test
+            .db()
+            .write(async |txn| lease::fence(txn, "migrations", owner, epoch).await);
         assert_eq!(stale.await.unwrap_err().reason(), lease::LOST);
     }
 
@@ -55,7 +59,8 @@ mod suite {
 
     impl MigratorTrait for Broken {
         fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-            let half_way = Migration::new("m0001_half_way").run(&["create table half (id {bigint})", "create nonsense"]);
+            let half_way =
+                Migration::new("m0001_half_way").run(&["create table half (id {bigint})", "create nonsense"]);
             vec![Box::new(half_way)]
         }
     }

@@ -37,7 +37,9 @@ mod suite {
             topic: TOPIC.to_owned(),
             key: "profile-1".to_owned(),
             payload: json!({"id": id.to_string()}),
-            traceparent: id.is_multiple_of(2).then(|| "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+            traceparent: id
+                .is_multiple_of(2)
+                .then(|| "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
             available_at,
         }
     }
@@ -47,7 +49,9 @@ mod suite {
     }
 
     async fn enqueue(db: &Db, messages: &[Message]) -> u64 {
-        db.write(async |txn| outbox::enqueue(txn, NOW, messages).await).await.unwrap()
+        db.write(async |txn| outbox::enqueue(txn, NOW, messages).await)
+            .await
+            .unwrap()
     }
 
     async fn claim(db: &Db, now: Timestamp, claim: u128, limit: u32) -> Vec<Row> {
@@ -58,7 +62,9 @@ mod suite {
 
     async fn ack(db: &Db, claim: u128, rows: &[Row]) -> u64 {
         let ids: Vec<RowId> = rows.iter().map(Row::id).collect();
-        db.write(async |txn| outbox::ack(txn, claim_id(claim), &ids).await).await.unwrap()
+        db.write(async |txn| outbox::ack(txn, claim_id(claim), &ids).await)
+            .await
+            .unwrap()
     }
 
     pub(super) async fn what_is_rolled_back_is_not_sent(test: TestDb) {
@@ -155,7 +161,9 @@ mod suite {
         let ids = [claim(test.db(), NOW, 1, 10).await[0].id()];
         let retry = async |claim| {
             let later = NOW + 2 * SECOND;
-            let retried = test.db().write(async |txn| outbox::retry(txn, claim_id(claim), &ids, later).await);
+            let retried = test
+                .db()
+                .write(async |txn| outbox::retry(txn, claim_id(claim), &ids, later).await);
             retried.await.unwrap()
         };
         assert_eq!(retry(2).await, 0);
@@ -169,13 +177,18 @@ mod suite {
         enqueue(test.db(), &[message(1, NOW), message(2, NOW)]).await;
         let id = claim(test.db(), NOW, 1, 1).await[0].id();
         let park = async |claim| {
-            let parked = test.db().write(async |txn| outbox::park(txn, claim_id(claim), id, "it is poison").await);
+            let parked = test
+                .db()
+                .write(async |txn| outbox::park(txn, claim_id(claim), id, "it is poison").await);
             parked.await.unwrap()
         };
         assert_eq!(park(2).await, 0);
         assert_eq!(park(1).await, 1);
         let rest = claim(test.db(), NOW + LEASE, 3, 10).await;
-        assert_eq!(rest.iter().map(|row| row.message.id).collect::<Vec<_>>(), [Uuid::from_u128(2)]);
+        assert_eq!(
+            rest.iter().map(|row| row.message.id).collect::<Vec<_>>(),
+            [Uuid::from_u128(2)]
+        );
         let counts = outbox::counts(test.db().read(), TOPIC).await.unwrap();
         assert_eq!(counts, Counts { waiting: 1, parked: 1 });
     }

@@ -1,6 +1,10 @@
 use chappe_testkit::for_each_backend;
 
-for_each_backend!(gone_and_moved_are_told_apart, gone_is_final, purging_keeps_what_is_not_over);
+for_each_backend!(
+    gone_and_moved_are_told_apart,
+    gone_is_final,
+    purging_keeps_what_is_not_over
+);
 
 mod suite {
     use std::{collections::HashMap, time::Duration};
@@ -23,7 +27,9 @@ mod suite {
     }
 
     async fn retire(db: &Db, ids: &[(ProfileId, Option<ProfileId>)], until: Timestamp) {
-        db.write(async |txn| retired::retire(txn, PROJECT, ids, until).await).await.unwrap();
+        db.write(async |txn| retired::retire(txn, PROJECT, ids, until).await)
+            .await
+            .unwrap();
     }
 
     async fn lookup(db: &Db, ids: &[ProfileId]) -> HashMap<ProfileId, Retired> {
@@ -40,7 +46,12 @@ mod suite {
 
     pub(super) async fn gone_and_moved_are_told_apart(test: TestDb) {
         migrated(test.db()).await;
-        retire(test.db(), &[(profile(2), Some(profile(3))), (profile(1), None)], NOW + DAY).await;
+        retire(
+            test.db(),
+            &[(profile(2), Some(profile(3))), (profile(1), None)],
+            NOW + DAY,
+        )
+        .await;
         let found = lookup(test.db(), &[profile(1), profile(2), profile(3)]).await;
         assert_eq!(found, HashMap::from([(profile(1), GONE), (profile(2), moved(3))]));
         assert_eq!(lookup(test.db(), &[]).await, HashMap::new());
@@ -64,7 +75,12 @@ mod suite {
         let ids: Vec<_> = (1..=5).map(|id| (profile(id), None)).collect();
         retire(test.db(), &ids, NOW).await;
         retire(test.db(), &[(profile(6), None)], NOW + DAY).await;
-        let purge = async |limit| test.db().write(async |txn| retired::purge(txn, NOW, limit).await).await.unwrap();
+        let purge = async |limit| {
+            test.db()
+                .write(async |txn| retired::purge(txn, NOW, limit).await)
+                .await
+                .unwrap()
+        };
         assert_eq!(purge(3).await, 3);
         assert_eq!(purge(3).await, 2);
         assert_eq!(purge(3).await, 0);

@@ -1,6 +1,11 @@
 use chappe_testkit::for_each_backend;
 
-for_each_backend!(every_type_comes_back, an_empty_table_is_fine, conflicts_are_passed_over, text_of_any_kind_comes_back);
+for_each_backend!(
+    every_type_comes_back,
+    an_empty_table_is_fine,
+    conflicts_are_passed_over,
+    text_of_any_kind_comes_back
+);
 
 mod suite {
     use chappe_kit::Timestamp;
@@ -76,7 +81,10 @@ mod suite {
     }
 
     async fn all(test: &TestDb) -> Vec<Thing> {
-        let rows = Sql::new("select * from things order by id").all(test.db().read()).await.unwrap();
+        let rows = Sql::new("select * from things order by id")
+            .all(test.db().read())
+            .await
+            .unwrap();
         rows.iter()
             .map(|row| Thing {
                 id: row.get("id").unwrap(),
@@ -110,8 +118,28 @@ mod suite {
     pub(super) async fn text_of_any_kind_comes_back(test: TestDb) {
         migrated(test.db()).await;
         let texts = [
-            "NULL", "null", "{", "}", "{a,b}", "[1]", "{\"a\":1}", "'", "\"", "\\", "\\x41", "a,b", " lead", "trail ",
-            "\n\t\r", "é", "🚀", "{rows}", "$1 ?1", "12", "1e3", "true",
+            "NULL",
+            "null",
+            "{",
+            "}",
+            "{a,b}",
+            "[1]",
+            "{\"a\":1}",
+            "'",
+            "\"",
+            "\\",
+            "\\x41",
+            "a,b",
+            " lead",
+            "trail ",
+            "\n\t\r",
+            "é",
+            "🚀",
+            "{rows}",
+            "$1 ?1",
+            "12",
+            "1e3",
+            "true",
         ];
         let things: Vec<_> = (0_u128..)
             .zip(texts)
@@ -134,6 +162,9 @@ mod suite {
     pub(super) async fn conflicts_are_passed_over(test: TestDb) {
         migrated(test.db()).await;
         assert_eq!(insert(&test, &[Thing::nulls(1), Thing::nulls(2)]).await, 2);
-        assert_eq!(insert(&test, &[Thing::nulls(2), Thing::nulls(3), Thing::nulls(3)]).await, 1);
+        assert_eq!(
+            insert(&test, &[Thing::nulls(2), Thing::nulls(3), Thing::nulls(3)]).await,
+            1
+        );
     }
 }

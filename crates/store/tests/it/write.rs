@@ -1,4 +1,10 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use chappe_store::{RowExt as _, Sql};
 use chappe_testkit::for_each_backend;
+use uuid::Uuid;
+
+use crate::harness::{insert_thing, migrated};
 
 for_each_backend!(
     an_error_rolls_back,
@@ -6,10 +12,10 @@ for_each_backend!(
     four_writers_at_once_all_succeed,
     a_conflict_is_run_again,
     a_lasting_conflict_is_the_callers,
-    two_that_read_before_they_write_lose_no_update,
     a_second_row_with_the_same_key_exists_already,
     a_missing_reference_is_a_failed_precondition,
     the_cause_does_not_reach_the_caller,
+    the_cause_does_not_quote_values,
     a_closed_database_is_unavailable,
 );
 
@@ -20,6 +26,7 @@ mod suite {
     use chappe_store::{RowExt as _, Sql, WRITE_CONFLICT};
     use chappe_testkit::TestDb;
     use futures_util::FutureExt as _;
+    use uuid::Uuid;
 
     use crate::harness::{count_things, four, insert_thing, migrated};
 
@@ -109,43 +116,6 @@ mod suite {
         assert_eq!(runs.into_inner(), 6);
     }
 
-    /// Row locks taken in opposite orders: PostgreSQL breaks the deadlock, and the loser is run again.
-    pub(super) async fn two_that_read_before_they_write_lose_no_update(test: TestDb) {
-        migrated(test.db()).await;
-        test.db()
-            .write(async |txn| {
-                insert_thing(txn, 0).await?;
-                insert_thing(txn, 1).await?;
-                Sql::new("update things set count = 0").execute(txn).await
-            })
-            .await
-            .unwrap();
-        let db = test.db().clone();
-        let done = four(|writer| {
-            let db = db.clone();
-            async move {
-                for _ in 0..10 {
-                    db.write(async |txn| {
-                        for id in [writer % 2, 1 - writer % 2] {
-                            Sql::new("update things set count = count + 1 where id = {id}")
-                                .bind("id", uuid::Uuid::from_u128(id))
-                                .execute(txn)
-                                .await?;
-                        }
-                        Ok(())
-                    })
-                    .await?;
-                }
-                Ok::<_, Error>(())
-            }
-        })
-        .await;
-        done.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
-        let rows = Sql::new("select count from things").all(test.db().read()).await.unwrap();
-        let counts: Vec<i64> = rows.iter().map(|row| row.get("count").unwrap()).collect();
-        assert_eq!(counts, [40, 40]);
-    }
-
     pub(super) async fn a_second_row_with_the_same_key_exists_already(test: TestDb) {
         migrated(test.db()).await;
         let twice = test
@@ -164,7 +134,7 @@ mod suite {
             .db()
             .write(async |txn| {
                 Sql::new("insert into things (id, owner_id) values ({id}, 7)")
-                    .bind("id", uuid::Uuid::nil())
+                    .bind("id", Uuid::nil())
                     .execute(txn)
                     .await
             })
@@ -173,11 +143,30 @@ mod suite {
     }
 
     pub(super) async fn the_cause_does_not_reach_the_caller(test: TestDb) {
-        let broken = Sql::new("select secret_column from nowhere").all(test.db().read()).await;
+        let broken = Sql::new("select secret_column from nowhere")
+            .all(test.db().read())
+            .await;
         let error = broken.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Internal);
         assert!(!error.message().contains("nowhere"));
-        assert!(std::error::Error::source(&error).unwrap().to_string().contains("nowhere"));
+        assert!(
+            std::error::Error::source(&error)
+                .unwrap()
+                .to_string()
+                .contains("nowhere")
+        );
+    }
+
+    /// PostgreSQL refuses the cast, SQLite gives something that is no id.
+    pub(super) async fn the_cause_does_not_quote_values(test: TestDb) {
+        let row = Sql::new("select cast({text} as uuid) as id")
+            .bind("text", "ada@example.org")
+            .one(test.db().read())
+            .await;
+        let error = row.and_then(|row| row.unwrap().get::<Uuid>("id")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(!cause.contains("ada"), "{cause}");
     }
 
     pub(super) async fn a_closed_database_is_unavailable(test: TestDb) {
@@ -198,7 +187,7 @@ fn the_future_of_a_write_is_send() {
         let written = db
             .write(async |txn| {
                 for name in names {
-                    chappe_store::Sql::new("insert into names values ({name})")
+                    Sql::new("insert into names values ({name})")
                         .bind("name", name.as_str())
                         .execute(txn)
                         .await?;
@@ -222,4 +211,48 @@ async fn sqlite_refuses_to_write_through_the_readers() {
     let test = chappe_testkit::TestDb::sqlite("store").await;
     let refused = test.db().read().execute_unprepared("create table t (id integer)").await;
     assert!(refused.unwrap_err().to_string().contains("readonly"));
+}
+
+/// SQLite cannot get there: it has one writer at a time.
+#[tokio::test]
+async fn a_deadlock_is_broken_and_its_loser_runs_again() {
+    let Some(test) = chappe_testkit::TestDb::postgres("store").await else {
+        return;
+    };
+    migrated(test.db()).await;
+    let prepared = test.db().write(async |txn| {
+        insert_thing(txn, 0).await?;
+        insert_thing(txn, 1).await?;
+        Sql::new("update things set count = 0").execute(txn).await
+    });
+    prepared.await.unwrap();
+
+    let (runs, both_hold_one) = (AtomicU32::new(0), tokio::sync::Barrier::new(2));
+    let increment = async |order: [u128; 2]| {
+        test.db()
+            .write(async |txn| {
+                let first_run = runs.fetch_add(1, Ordering::SeqCst) < 2;
+                for (step, id) in order.into_iter().enumerate() {
+                    Sql::new("update things set count = count + 1 where id = {id}")
+                        .bind("id", Uuid::from_u128(id))
+                        .execute(txn)
+                        .await?;
+                    if first_run && step == 0 {
+                        both_hold_one.wait().await;
+                    }
+                }
+                Ok(())
+            })
+            .await
+    };
+    let (one, two) = tokio::join!(increment([0, 1]), increment([1, 0]));
+    one.and(two).unwrap();
+
+    assert_eq!(runs.load(Ordering::SeqCst), 3);
+    let rows = Sql::new("select count from things")
+        .all(test.db().read())
+        .await
+        .unwrap();
+    let counts: Vec<i64> = rows.iter().map(|row| row.get("count").unwrap()).collect();
+    assert_eq!(counts, [2, 2]);
 }

@@ -30,6 +30,15 @@ pub(crate) struct Answers {
     pub(crate) zone: Option<Tz>,
 }
 
+/// What running some steps came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Ran {
+    /// Messages to hand over.
+    pub(crate) messages: Vec<Outgoing>,
+    /// Messages left out because of quiet times.
+    pub(crate) skipped: u64,
+}
+
 /// What the entry asks for where it rests.
 pub(crate) fn needs<'a>(definition: &'a Definition, entry: &Entry) -> Needs<'a> {
     let Some(rest) = entry.rest() else {
@@ -50,24 +59,24 @@ pub(crate) fn needs<'a>(definition: &'a Definition, entry: &Entry) -> Needs<'a> 
 }
 
 /// Puts an entry in front of the first step.
-pub(crate) fn begin(definition: &Definition, entry: &mut Entry, now: Timestamp) -> Vec<Outgoing> {
+pub(crate) fn begin(definition: &Definition, entry: &mut Entry, now: Timestamp) -> Ran {
     run(definition, entry, 0, Answers::default(), now)
 }
 
 /// Lets a due entry go on, as far as the answers lead. Nothing happens while it misses one.
-pub(crate) fn advance(definition: &Definition, entry: &mut Entry, answers: Answers, now: Timestamp) -> Vec<Outgoing> {
+pub(crate) fn advance(definition: &Definition, entry: &mut Entry, answers: Answers, now: Timestamp) -> Ran {
     let Some(rest) = entry.rest() else {
-        return Vec::new();
+        return Ran::default();
     };
     let Some(at) = definition.position(&rest.step) else {
         entry.end(now, End::StepMissing);
-        return Vec::new();
+        return Ran::default();
     };
     if rest.phase == Phase::Arriving {
         return run(definition, entry, at, answers, now);
     }
     match answers.targeting {
-        None => Vec::new(),
+        None => Ran::default(),
         Some(false) => {
             let why = if definition.targeting.is_some() {
                 End::TargetingLost
@@ -75,7 +84,7 @@ pub(crate) fn advance(definition: &Definition, entry: &mut Entry, answers: Answe
                 End::ProfileGone
             };
             entry.end(now, why);
-            Vec::new()
+            Ran::default()
         }
         Some(true) => {
             // A message waited for the end of quiet times and is still to be sent; a delay is over.
@@ -98,34 +107,25 @@ pub(crate) fn passes(filter: Option<&Filter>, attributes: &Attributes, now: Time
     filter.is_none_or(|filter| filter.matches(attributes, moment))
 }
 
-fn run(
-    definition: &Definition,
-    entry: &mut Entry,
-    mut at: usize,
-    mut answers: Answers,
-    now: Timestamp,
-) -> Vec<Outgoing> {
-    let mut messages = Vec::new();
+/// Where a step leads.
+enum Next {
+    To(usize),
+    Rest(Phase, Timestamp),
+    End,
+}
+
+fn run(definition: &Definition, entry: &mut Entry, mut at: usize, mut answers: Answers, now: Timestamp) -> Ran {
+    let mut ran = Ran::default();
     while let Some(step) = definition.program.get(at) {
-        let rest = |phase, due| {
-            let step = step.name.clone();
-            Progress::Resting(Rest { step, phase, due })
-        };
-        match &step.op {
-            Op::Jump(target) => at = *target,
-            Op::Exit => break,
-            Op::Split(arms) => at = pick(arms, entry, &step.name),
-            Op::Delay(duration) => {
-                entry.progress = rest(Phase::Waiting, now + *duration);
-                return messages;
-            }
-            Op::DelayUntil { time, zone } => {
-                entry.progress = match resolve(*zone, answers) {
-                    Some(zone) => rest(Phase::Waiting, quiet::next_at(now, *time, zone)),
-                    None => rest(Phase::Arriving, now),
-                };
-                return messages;
-            }
+        let next = match &step.op {
+            Op::Jump(target) => Next::To(*target),
+            Op::Exit => Next::End,
+            Op::Split(arms) => Next::To(pick(arms, entry, &step.name)),
+            Op::Delay(duration) => Next::Rest(Phase::Waiting, now + *duration),
+            Op::DelayUntil { time, zone } => match resolve(*zone, answers) {
+                Some(zone) => Next::Rest(Phase::Waiting, quiet::next_at(now, *time, zone)),
+                None => Next::Rest(Phase::Arriving, now),
+            },
             Op::Branch {
                 profile,
                 event,
@@ -137,41 +137,58 @@ fn run(
                     // The answer is about this branch, not about the next one.
                     Some(_) => answers.branch.take(),
                 };
-                let Some(holds) = holds else {
-                    entry.progress = rest(Phase::Arriving, now);
-                    return messages;
-                };
-                at = if holds { at + 1 } else { *otherwise };
+                match holds {
+                    Some(true) => Next::To(at + 1),
+                    Some(false) => Next::To(*otherwise),
+                    None => Next::Rest(Phase::Arriving, now),
+                }
             }
             Op::Send { template, sender } => {
                 entry.attempted = true;
-                if let Some(quiet) = &definition.quiet {
-                    let Some(zone) = resolve(quiet.zone, answers) else {
-                        entry.progress = rest(Phase::Arriving, now);
-                        return messages;
-                    };
-                    match (quiet::quiet_until(now, quiet, zone), quiet.fallback) {
-                        (Some(end), Fallback::Wait) => {
-                            entry.progress = rest(Phase::Waiting, end);
-                            return messages;
-                        }
-                        (Some(_), Fallback::Skip) => {
-                            metrics::counter!("chappe_automation_skipped_total", "reason" => "quiet_times")
-                                .increment(1);
-                            at += 1;
-                            continue;
-                        }
-                        (None, _) => {}
+                match quiet_time(definition, answers, now) {
+                    Quiet::Unknown => Next::Rest(Phase::Arriving, now),
+                    Quiet::Until(end, Fallback::Wait) => Next::Rest(Phase::Waiting, end),
+                    Quiet::Until(_, Fallback::Skip) => {
+                        ran.skipped += 1;
+                        Next::To(at + 1)
+                    }
+                    Quiet::No => {
+                        ran.messages.push(outgoing(entry, &step.name, template, sender));
+                        entry.sent += 1;
+                        Next::To(at + 1)
                     }
                 }
-                messages.push(outgoing(entry, &step.name, template, sender));
-                entry.sent += 1;
-                at += 1;
+            }
+        };
+        match next {
+            Next::To(target) => at = target,
+            Next::End => break,
+            Next::Rest(phase, due) => {
+                let step = step.name.clone();
+                entry.progress = Progress::Resting(Rest { step, phase, due });
+                return ran;
             }
         }
     }
     entry.end(now, End::Completed);
-    messages
+    ran
+}
+
+/// What quiet times say about a message now.
+enum Quiet {
+    No,
+    Until(Timestamp, Fallback),
+    Unknown,
+}
+
+fn quiet_time(definition: &Definition, answers: Answers, now: Timestamp) -> Quiet {
+    let Some(quiet) = &definition.quiet else {
+        return Quiet::No;
+    };
+    let Some(zone) = resolve(quiet.zone, answers) else {
+        return Quiet::Unknown;
+    };
+    quiet::quiet_until(now, quiet, zone).map_or(Quiet::No, |end| Quiet::Until(end, quiet.fallback))
 }
 
 fn resolve(zone: Zone, answers: Answers) -> Option<Tz> {

@@ -5,7 +5,7 @@ use chappe_kit::Timestamp;
 use chappe_query::Attributes;
 
 /// Where a message stands. The numbers are those of the contract and of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum State {
     Queued = 1,
     Claimed = 2,
@@ -100,7 +100,6 @@ pub(crate) struct Claimed {
     pub(crate) sender: Version,
     pub(crate) class: Class,
     pub(crate) orchestration: String,
-    pub(crate) step: String,
     pub(crate) event_name: String,
     pub(crate) event: Attributes,
     pub(crate) enqueued_at: Timestamp,

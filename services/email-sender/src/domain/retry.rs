@@ -11,12 +11,8 @@ const fn minutes(count: u64) -> Duration {
 }
 
 /// The steps of a class; the last one repeats.
-const fn steps(class: Class) -> &'static [Duration] {
-    match class {
-        Class::Transactional => &[minutes(1), minutes(5), minutes(15), minutes(30), minutes(60)],
-        Class::Marketing => &[minutes(5), minutes(15), minutes(60), minutes(120), minutes(240)],
-    }
-}
+const TRANSACTIONAL: [Duration; 5] = [minutes(1), minutes(5), minutes(15), minutes(30), minutes(60)];
+const MARKETING: [Duration; 5] = [minutes(5), minutes(15), minutes(60), minutes(120), minutes(240)];
 
 /// How long after the first attempt a message is given up.
 pub(crate) const fn give_up_after(class: Class) -> Duration {
@@ -35,7 +31,10 @@ pub(crate) fn next_attempt(
     now: Timestamp,
     jitter: u16,
 ) -> Option<Timestamp> {
-    let steps = steps(class);
+    let steps = match class {
+        Class::Transactional => TRANSACTIONAL,
+        Class::Marketing => MARKETING,
+    };
     let index = usize::try_from(attempts.max(1) - 1).unwrap_or(usize::MAX).min(steps.len() - 1);
     let due = now + steps[index] / u32::from(u16::MAX) * u32::from(jitter);
     (due < first_attempt_at + give_up_after(class)).then_some(due)

@@ -13,7 +13,6 @@ pub(crate) struct Edit {
     pub(crate) events: Vec<Event>,
     /// When its effect counts as activity; `None` if it does not.
     pub(crate) active_at: Option<Timestamp>,
-    pub(crate) origin: Origin,
 }
 
 /// One event.
@@ -25,7 +24,7 @@ pub(crate) struct Event {
     pub(crate) attributes: Attributes,
 }
 
-/// Who wrote an edit, and when.
+/// Who wrote the edits of a batch, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A client, now.

@@ -17,7 +17,10 @@ impl MigrationName for Fillfactor {
 
 #[async_trait]
 impl MigrationTrait for Fillfactor {
-    #[expect(elided_lifetimes_in_paths, reason = "the trait hides the lifetime, so its implementations must")]
+    #[expect(
+        elided_lifetimes_in_paths,
+        reason = "the trait hides the lifetime, so its implementations must"
+    )]
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         if manager.get_database_backend() == DbBackend::Postgres {
             schema::exec(manager, "alter table profiles set (fillfactor = 80)").await?;

@@ -9,6 +9,34 @@ use uuid::Uuid;
 use super::StoredAttributes;
 use crate::domain::{fold::Known, profile::Profile};
 
+macro_rules! statement {
+    ($lock:literal) => {
+        concat!(
+            "with found as (
+               select profile_id, custom_id, attributes, version, created_at from profiles
+               where project_id = {project} and profile_id in (select r.profile_id from {profiles} as r)
+               order by profile_id ",
+            $lock,
+            ")
+             select 'profile' as kind, profile_id, custom_id as name, attributes, version, created_at,
+               cast(null as uuid) as moved_to from found
+             union all
+             select 'retired', profile_id, null, null, null, null, moved_to from retired_profiles
+               where project_id = {project} and profile_id in (select r.profile_id from {profiles} as r)
+             union all
+             select 'blocked', r.profile_id, null, null, null, null, null from {profiles} as r
+               where r.subject_hash in (select b.subject_hash from blocked_subjects as b
+                 where b.project_id = {project} and b.until > {now})
+             union all
+             select 'interest', null, name, null, null, null, null from interests
+               where project_id = {project} and name in (select e.name from {events} as e)"
+        )
+    };
+}
+
+const POSTGRES: &str = statement!("for update");
+const SQLITE: &str = statement!("");
+
 /// A profile of a batch, and the keyed hash of its custom id.
 pub(crate) type Named = (ProfileId, Option<[u8; 32]>);
 
@@ -24,19 +52,10 @@ pub(crate) async fn lock(
     events: &[&str],
     now: Timestamp,
 ) -> Result<Known, Error> {
+    // On SQLite the transaction is the lock.
     let text = match txn.get_database_backend() {
-        DbBackend::Postgres => concat!(
-            "with found as (select profile_id, custom_id, attributes, version, created_at from profiles
-               where project_id = {project} and profile_id in (select r.profile_id from {profiles} as r)
-               order by profile_id for update) ",
-            known!()
-        ),
-        // The transaction is the lock.
-        _ => concat!(
-            "with found as (select profile_id, custom_id, attributes, version, created_at from profiles
-               where project_id = {project} and profile_id in (select r.profile_id from {profiles} as r)) ",
-            known!()
-        ),
+        DbBackend::Postgres => POSTGRES,
+        _ => SQLITE,
     };
     let rows = Sql::new(text)
         .bind("project", project)
@@ -82,21 +101,3 @@ fn add(known: &mut Known, row: &QueryResult) -> Result<(), Error> {
     }
     Ok(())
 }
-
-macro_rules! known {
-    () => {
-        "select 'profile' as kind, profile_id, custom_id as name, attributes, version, created_at,
-           cast(null as {uuid}) as moved_to from found
-         union all
-         select 'retired', profile_id, null, null, null, null, moved_to from retired_profiles
-           where project_id = {project} and profile_id in (select r.profile_id from {profiles} as r)
-         union all
-         select 'blocked', r.profile_id, null, null, null, null, null from {profiles} as r
-           where r.subject_hash in (select b.subject_hash from blocked_subjects as b
-             where b.project_id = {project} and b.until > {now})
-         union all
-         select 'interest', null, name, null, null, null, null from interests
-           where project_id = {project} and name in (select e.name from {events} as e)"
-    };
-}
-use known;

@@ -5,6 +5,7 @@ pub(crate) mod activity;
 pub(crate) mod app_user;
 pub(crate) mod batch;
 pub(crate) mod blocked;
+pub(crate) mod call;
 pub(crate) mod event;
 pub(crate) mod feed;
 pub(crate) mod inactive;

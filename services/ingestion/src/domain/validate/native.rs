@@ -1,13 +1,11 @@
 //! The attributes that begin with `$`.
 
 use chappe_proto::types::raw_value::Kind;
-use chappe_query::{AttributeEdit, MAX_ARRAY_ITEMS, Native, Value};
+use chappe_query::{AttributeEdit, MAX_ARRAY_ITEMS, Native, Value, parse_address};
 
 use super::{attribute, value};
 use crate::domain::reason::Reason;
 
-/// Longest e-mail address, in characters (RFC 5321 §4.5.3.1.3, the angle brackets included).
-const MAX_ADDRESS: usize = 256;
 /// Most digits of a phone number (E.164).
 const MAX_DIGITS: usize = 15;
 
@@ -30,7 +28,7 @@ pub(super) fn check(native: Native, kind: Option<Kind>, identified: bool) -> Res
         return Err(reason);
     };
     let text = match native {
-        Native::EmailAddress => address(&text),
+        Native::EmailAddress => parse_address(&text),
         Native::EmailMarketing | Native::SmsMarketing => {
             matches!(text.as_str(), "subscribed" | "unsubscribed").then_some(text)
         }
@@ -52,18 +50,6 @@ const fn reason(native: Native) -> Reason {
         Native::Timezone => Reason::Timezone,
         Native::TopicPreferences => Reason::Topic,
     }
-}
-
-/// A mailbox with an ASCII local part and a domain of at least two labels, trimmed.
-fn address(text: &str) -> Option<String> {
-    let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
-    let (local, domain) = text.split_once('@')?;
-    let visible = |b: u8| b.is_ascii_graphic() && !b"<>@,;:\\\"()[]".contains(&b);
-    let host = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
-    let (rest, top) = domain.rsplit_once('.')?;
-    let fits = text.len() <= MAX_ADDRESS && !local.is_empty() && !rest.is_empty() && !top.is_empty();
-    let clean = local.bytes().all(visible) && rest.bytes().all(host) && top.bytes().all(|b| b.is_ascii_alphanumeric());
-    (fits && clean).then(|| text.to_owned())
 }
 
 fn phone(text: &str) -> bool {

@@ -1,0 +1,166 @@
+//! Entries that are due go on.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
+
+use chappe_ids::{EntryId, ProfileId, ProjectId};
+use chappe_kit::{Error, Timestamp};
+use chrono_tz::Tz;
+
+use super::{IDLE, OUTBOX, Turn, profiles};
+use crate::{
+    app::App,
+    domain::{
+        definition::{Definition, TargetingQuery},
+        entry::{End, Entry, Outgoing, Progress},
+        interpreter::{self, Answers, Ran},
+    },
+    store::{entries, lanes::Held, messages},
+};
+
+/// Entries of one batch.
+const BATCH: u32 = 500;
+
+/// Shortest pause between two looks.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+
+/// How long entries wait whose questions profile-store refuses: trying at once would refuse again.
+const POSTPONED: Duration = Duration::from_mins(1);
+
+pub(super) async fn turn(app: &App) -> Result<Turn, Error> {
+    let held = app.held.borrow().clone();
+    if held.is_empty() {
+        return Ok(Turn::after(0, IDLE));
+    }
+    let now = app.now();
+    let due = entries::due(app.db.read(), &held, now, BATCH).await?;
+    if due.is_empty() {
+        let next = entries::next_due(app.db.read(), &held).await?;
+        return Ok(Turn::after(0, pause_until(next, now)));
+    }
+    let work = due.len();
+    let (moved, messages) = go_on(app, due, now).await?;
+    commit(app, &held, moved, messages, now).await?;
+    Ok(Turn::after(work, IDLE))
+}
+
+fn pause_until(next: Option<Timestamp>, now: Timestamp) -> Duration {
+    let left = next.map_or(i64::MAX, |next| next.micros().saturating_sub(now.micros()));
+    Duration::from_micros(u64::try_from(left).unwrap_or_default()).clamp(SHORTEST_PAUSE, IDLE)
+}
+
+/// Everybody is selected; asking tells whether the profile is still there.
+static EVERYBODY: std::sync::LazyLock<TargetingQuery> = std::sync::LazyLock::new(TargetingQuery::new);
+
+/// Runs the entries as far as they come.
+async fn go_on(app: &App, due: Vec<Entry>, now: Timestamp) -> Result<(Vec<Entry>, Vec<Outgoing>), Error> {
+    let versions = due.iter().map(|entry| (entry.project, entry.automation, entry.version));
+    let known = app.definitions(app.db.read(), versions).await?;
+    let mut by_project: BTreeMap<ProjectId, Vec<Entry>> = BTreeMap::new();
+    for entry in due {
+        by_project.entry(entry.project).or_default().push(entry);
+    }
+    let (mut moved, mut messages, mut skipped) = (Vec::new(), Vec::new(), 0);
+    for (project, entries) in by_project {
+        let (runnable, unknown): (Vec<_>, Vec<_>) = entries
+            .into_iter()
+            .map(|entry| {
+                let definition = known.get(&(project, entry.automation, entry.version));
+                (entry, definition)
+            })
+            .partition(|(_, definition)| definition.is_some());
+        moved.extend(unknown.into_iter().map(|(entry, _)| postponed(entry, now)));
+        let runnable: Vec<(Entry, &Definition)> = runnable
+            .into_iter()
+            .filter_map(|(entry, definition)| Some((entry, &**definition?)))
+            .collect();
+        let answers = match ask(app, project, &runnable).await {
+            Ok(answers) => answers,
+            Err(error) if error.kind().is_retryable() => return Err(error),
+            Err(error) => {
+                error.log("asking about the profiles of due entries");
+                moved.extend(runnable.into_iter().map(|(entry, _)| postponed(entry, now)));
+                continue;
+            }
+        };
+        for ((mut entry, definition), answer) in runnable.into_iter().zip(answers) {
+            let ran = match answer {
+                Some(answers) => interpreter::advance(definition, &mut entry, answers, now),
+                None => {
+                    entry.end(now, End::ProfileGone);
+                    Ran::default()
+                }
+            };
+            messages.extend(ran.messages);
+            skipped += ran.skipped;
+            moved.push(entry);
+        }
+    }
+    metrics::counter!("chappe_automation_skipped_total", "reason" => "quiet_times").increment(skipped);
+    Ok((moved, messages))
+}
+
+fn postponed(mut entry: Entry, now: Timestamp) -> Entry {
+    if let Progress::Resting(rest) = &mut entry.progress {
+        rest.due = now + POSTPONED;
+    }
+    entry
+}
+
+/// Answers what each entry needs; `None` where the profile is gone.
+async fn ask(app: &App, project: ProjectId, entries: &[(Entry, &Definition)]) -> Result<Vec<Option<Answers>>, Error> {
+    let needs: Vec<_> = entries.iter().map(|(entry, definition)| interpreter::needs(definition, entry)).collect();
+    let mut checks: Vec<(ProfileId, &TargetingQuery)> = Vec::new();
+    let mut wants_zone: HashSet<ProfileId> = HashSet::new();
+    for ((entry, definition), needs) in entries.iter().zip(&needs) {
+        if needs.targeting {
+            checks.push((entry.profile, definition.targeting.as_ref().unwrap_or(&EVERYBODY)));
+        }
+        checks.extend(needs.branch.map(|query| (entry.profile, query)));
+        if needs.zone {
+            wants_zone.insert(entry.profile);
+        }
+    }
+    let mut matches = profiles::evaluate(app, project, &checks).await?.into_iter();
+    let wants_zone: Vec<ProfileId> = wants_zone.into_iter().collect();
+    let zones: HashMap<ProfileId, Tz> = profiles::zones(app, project, &wants_zone).await?;
+    let answers = entries.iter().zip(&needs).map(|((entry, _), needs)| {
+        let targeting = needs.targeting.then(|| matches.next()).flatten();
+        let branch = needs.branch.and_then(|_| matches.next());
+        let zone = zones.get(&entry.profile).copied();
+        (!needs.zone || zone.is_some()).then_some(Answers {
+            targeting,
+            branch,
+            zone,
+        })
+    });
+    Ok(answers.collect())
+}
+
+/// Stores what nobody else changed meanwhile, with the messages of exactly those entries.
+async fn commit(
+    app: &App,
+    held: &Held,
+    moved: Vec<Entry>,
+    messages: Vec<Outgoing>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let lanes: HashSet<u8> = moved.iter().map(|entry| entry.lane).collect();
+    let batch = app.batch(held, &lanes).await;
+    let sends = app
+        .db
+        .write(async |txn| {
+            batch.fence(txn).await?;
+            let stored: HashSet<EntryId> = entries::progress(txn, &moved).await?.into_iter().collect();
+            let outgoing: Vec<&Outgoing> = messages.iter().filter(|message| stored.contains(&message.entry)).collect();
+            messages::send(txn, now, &outgoing).await?;
+            Ok(!outgoing.is_empty())
+        })
+        .await?;
+    if sends {
+        app.coordination.hints.notify(OUTBOX);
+    }
+    Ok(())
+}

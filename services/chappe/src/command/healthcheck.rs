@@ -1,0 +1,24 @@
+//! `chappe healthcheck`: for containers without a shell.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Context, Result};
+
+/// Longest wait: container runtimes give up soon after.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Admin listener to ask
+    #[arg(value_name = "ADDR", default_value = "127.0.0.1:9090")]
+    address: String,
+}
+
+pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    let url = format!("http://{}/readyz", args.address.trim_start_matches("http://").trim_end_matches('/'));
+    let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+    let response = http.get(&url).send().await.with_context(|| format!("cannot reach {url}"))?;
+    let (ready, text) = (response.status().is_success(), response.text().await?);
+    print!("{text}");
+    Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,84 @@
+//! `chappe inactivity run`: the program of the CronJob. It talks gRPC, to privacy alone.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Context, Result, anyhow};
+use chappe_kit::Timestamp;
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    cli::{Output, Target},
+    credentials::Credentials,
+    output,
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Kind {
+    /// Starts a run and follows it to its end; exit code 42 when a safety brake held it
+    Run(Args),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Instant from which the period counts back (RFC 3339); now when absent
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
+    /// Counts and reports, deletes nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Highest share of the profiles that may be deleted, 0 to 1; 0.05 when absent
+    #[arg(long, value_name = "RATIO")]
+    max_ratio: Option<f64>,
+    /// UUID of this attempt: repeating it finds the run instead of starting another
+    #[arg(long, value_name = "UUID")]
+    request_id: Option<String>,
+    /// gRPC address of privacy, instead of the credentials file
+    #[arg(long, value_name = "ADDR", env = "CHAPPE_GRPC_ENDPOINT")]
+    grpc: Option<String>,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) async fn run(kind: Kind) -> Result<ExitCode> {
+    let Kind::Run(args) = kind;
+    let credentials = Credentials::read(&args.target.data_dir)?.unwrap_or_default();
+    let given = |flag: Option<String>, file: String, what: &str| {
+        let value = flag.unwrap_or(file);
+        if value.is_empty() { Err(anyhow!("{what} is not known; name the data directory of chappe up with --data-dir")) } else { Ok(value) }
+    };
+    let address = given(args.grpc, credentials.grpc_addr, "the gRPC address")?;
+    let token = given(args.target.token, credentials.rest_api_key, "the REST key")?;
+    let project = given(args.target.project, credentials.project_key, "the project")?;
+    let options = inactivity_cron::Options {
+        as_of: args.as_of.as_deref().map(instant).transpose()?,
+        dry_run: args.dry_run,
+        max_ratio: args.max_ratio,
+        request_id: args.request_id,
+    };
+    let client = inactivity_cron::connect(&address, &token, &project)?;
+    let bar = progress();
+    let report = inactivity_cron::run(client, options, |run| {
+        bar.set_length(u64::try_from(run.candidates).unwrap_or_default());
+        bar.set_position(u64::try_from(run.deleted).unwrap_or_default());
+    });
+    let report = report.await.with_context(|| format!("the run at {address}"))?;
+    bar.finish_and_clear();
+    output::print(args.output.output, &serde_json::to_value(&report)?, output::members)?;
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+fn instant(text: &str) -> Result<Timestamp> {
+    let micros = chappe_query::parse_instant(text);
+    micros.map(Timestamp::from_micros).ok_or_else(|| anyhow!("--as-of {text} is not a time such as 2026-07-01T00:00:00Z"))
+}
+
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let style = ProgressStyle::with_template("{elapsed_precise} {bar:40} {pos}/{len} profiles deleted");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

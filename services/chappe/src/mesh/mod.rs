@@ -1,0 +1,10 @@
+//! Wiring: which service gets which store and which peers, in one process and in many.
+
+mod context;
+pub(crate) mod database;
+pub(crate) mod embedded;
+mod first_start;
+mod listeners;
+mod part;
+mod process;
+pub(crate) mod single;

@@ -1,0 +1,113 @@
+//! Results on stdout, for people and for scripts.
+
+use anyhow::Result;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::{Map, Value};
+
+use crate::cli::Form;
+
+/// Prints a result: as it is for scripts, as the table that `rows` makes of it for people.
+pub(crate) fn print(form: Form, result: &Value, table: impl FnOnce(&Value) -> Table) -> Result<()> {
+    match form {
+        Form::Json => println!("{}", serde_json::to_string(result)?),
+        Form::Yaml => print!("{}", yaml(result)),
+        Form::Table => println!("{}", table(result)),
+    }
+    Ok(())
+}
+
+/// An empty table with these columns.
+pub(crate) fn table<'a>(columns: impl IntoIterator<Item = &'a str>) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(columns.into_iter().collect::<Vec<_>>());
+    table
+}
+
+/// One line per member of an object.
+pub(crate) fn members(object: &Value) -> Table {
+    let mut table = table(["what", "value"]);
+    for (key, value) in object.as_object().into_iter().flatten() {
+        table.add_row([key.replace('_', " "), cell(value)]);
+    }
+    table
+}
+
+/// A value for a cell: text without quotes, lists with commas.
+pub(crate) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => {
+            let pairs = members.iter().map(|(key, value)| format!("{key} {}", cell(value)));
+            pairs.collect::<Vec<_>>().join(", ")
+        }
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// Block YAML (1.2). Scalars are written as JSON writes them, which YAML reads alike.
+pub(crate) fn yaml(value: &Value) -> String {
+    let mut text = String::new();
+    match value {
+        Value::Object(members) if !members.is_empty() => mapping(&mut text, members, 0),
+        Value::Array(items) if !items.is_empty() => sequence(&mut text, items, 0),
+        _ => text = format!("{value}\n"),
+    }
+    text
+}
+
+fn mapping(text: &mut String, members: &Map<String, Value>, indent: usize) {
+    for (key, value) in members {
+        text.push_str(&" ".repeat(indent));
+        text.push_str(&plain(key));
+        text.push(':');
+        nested(text, value, indent + 2);
+    }
+}
+
+fn sequence(text: &mut String, items: &[Value], indent: usize) {
+    for item in items {
+        text.push_str(&" ".repeat(indent));
+        text.push('-');
+        nested(text, item, indent + 2);
+    }
+}
+
+fn nested(text: &mut String, value: &Value, indent: usize) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            text.push('\n');
+            mapping(text, members, indent);
+        }
+        Value::Array(items) if !items.is_empty() => {
+            text.push('\n');
+            sequence(text, items, indent);
+        }
+        _ => text.push_str(&format!(" {value}\n")),
+    }
+}
+
+/// A key without quotes where that cannot be misread.
+fn plain(key: &str) -> String {
+    let simple = key.starts_with(|c: char| c.is_ascii_alphabetic()) && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    let reserved = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&key.to_ascii_lowercase().as_str());
+    if simple && !reserved { key.to_owned() } else { Value::from(key).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn yaml_reads_back_as_what_was_printed() {
+        let value = json!({
+            "plain": "text: with # marks", "empty": {}, "none": [], "list": [1, {"a": true, "b": [null]}, ["x"]],
+            "on": "off", "weird key": 1.5
+        });
+        let read: Value = <figment::providers::Yaml as figment::providers::Format>::from_str(&yaml(&value)).unwrap();
+        assert_eq!(read, value);
+    }
+}

@@ -1,0 +1,4 @@
+//! Resources as people write them.
+
+pub(crate) mod document;
+pub(crate) mod kind;

@@ -1,0 +1,90 @@
+//! Delivery, one micro-batch at a time:
+//!
+//! ```text
+//! claim ─▶ decide ─▶ render ─▶ attempt ─▶ send ─▶ record
+//! ```
+//!
+//! Three short transactions each: claiming, marking before the first octet, recording after the answers. Nothing else
+//! holds the store, and several batches are on their way at once.
+
+mod attempt;
+mod claim;
+mod decide;
+mod record;
+mod render;
+mod send;
+
+use std::{sync::Arc, time::Duration};
+
+use chappe_kit::{Error, lifecycle::TaskKind};
+
+use crate::app::{App, topic};
+use claim::Batch;
+
+pub(crate) use record::report_unknown;
+
+/// Polling begins with this pause and doubles up to the longest while there is nothing to do.
+const SHORTEST_IDLE: Duration = Duration::from_millis(20);
+const LONGEST_IDLE: Duration = Duration::from_millis(500);
+
+/// Delivers until the shutdown, then waits for what is on its way.
+pub(crate) async fn run(app: Arc<App>) {
+    let mut hints = app.coordination.hints.subscribe(topic::MESSAGES);
+    let lifecycle = app.runtime.lifecycle.clone();
+    let mut idle = SHORTEST_IDLE;
+    while !lifecycle.is_stopping() {
+        let Ok(slot) = Arc::clone(&app.batches).acquire_owned().await else { return };
+        match claim::take(&app).await {
+            Ok(Some(batch)) => {
+                idle = SHORTEST_IDLE;
+                let app = Arc::clone(&app);
+                lifecycle.spawn(TaskKind::Work, "email-sender.batch", async move {
+                    if let Err(error) = deliver(&app, batch).await {
+                        error.log("delivering a batch of messages");
+                    }
+                    drop(slot);
+                });
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => error.log("claiming messages"),
+        }
+        drop(slot);
+        tokio::select! {
+            hint = hints.wait(idle) => idle = if hint { SHORTEST_IDLE } else { (idle * 2).min(LONGEST_IDLE) },
+            () = lifecycle.stopping() => {}
+        }
+    }
+    let all = app.config.batches_in_flight.max(1);
+    drop(app.batches.acquire_many(all).await);
+    app.pool.close().await;
+}
+
+/// One micro-batch to its end; tells how many messages it had.
+pub(crate) async fn once(app: &Arc<App>) -> Result<usize, Error> {
+    let Some(batch) = claim::take(app).await? else { return Ok(0) };
+    let count = batch.messages.len();
+    deliver(app, batch).await?;
+    Ok(count)
+}
+
+async fn deliver(app: &Arc<App>, batch: Batch) -> Result<(), Error> {
+    let claim = batch.claim;
+    let refs: Vec<_> = batch.messages.iter().map(crate::domain::message::Claimed::key).collect();
+    let prepared = async {
+        let decided = decide::decide(app, batch).await?;
+        render::render(app, decided).await
+    };
+    match prepared.await {
+        Ok(rendered) => {
+            let attempted = attempt::mark(app, rendered).await?;
+            send::send(app, attempted).await;
+            Ok(())
+        }
+        // Nothing has left: the messages wait for what was missing.
+        Err(error) => {
+            claim::release(app, claim, &refs).await?;
+            Err(error)
+        }
+    }
+}

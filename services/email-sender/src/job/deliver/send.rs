@@ -1,0 +1,94 @@
+//! Hands the messages of a batch to the pool as it has room, keeps the lease, and has the answers recorded in bulk.
+
+use std::{sync::Arc, time::Duration};
+
+use chappe_kit::{BestEffort as _, Timestamp};
+use chappe_smtp::{Envelope, Outcome};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    attempt::AttemptedBatch,
+    record::{self, Sent},
+};
+use crate::{
+    app::App,
+    store::{self, claim::LEASE},
+};
+
+/// How old consent may be when the first octet leaves.
+const CONSENT_AGE: Duration = Duration::from_secs(5);
+
+/// How long an answer waits for others, so that they are recorded together.
+const GATHER: Duration = Duration::from_millis(50);
+
+pub(super) async fn send(app: &Arc<App>, batch: AttemptedBatch) {
+    let AttemptedBatch {
+        claim,
+        read_at,
+        letters,
+    } = batch;
+    let mut sending = JoinSet::new();
+    let mut waiting = Vec::with_capacity(letters.len());
+    for (index, letter) in letters.into_iter().enumerate() {
+        let envelope = Envelope {
+            data: letter.envelope.data,
+            ..letter.envelope
+        };
+        waiting.push(Some(record::Pending {
+            hash: letter.hash,
+            first_attempt_at: letter.first_attempt_at,
+            message: letter.message,
+        }));
+        let app = Arc::clone(app);
+        sending.spawn(async move { (index, hand_over(&app, envelope, read_at).await) });
+    }
+    let mut answers = Vec::new();
+    let mut renew_at = Instant::now() + LEASE / 3;
+    let mut record_at = renew_at;
+    loop {
+        let wake = if answers.is_empty() { renew_at } else { record_at.min(renew_at) };
+        match timeout_at(wake, sending.join_next()).await {
+            Ok(None) => break,
+            Ok(Some(Ok((index, sent)))) => {
+                if answers.is_empty() {
+                    record_at = Instant::now() + GATHER;
+                }
+                answers.extend(waiting[index].take().map(|pending| (pending, sent)));
+            }
+            // The message stays marked; its lease runs out and its class decides.
+            Ok(Some(Err(panicked))) => tracing::error!("a message was lost on its way to the relay: {panicked}"),
+            Err(_) => {}
+        }
+        let now = Instant::now();
+        if now >= renew_at {
+            let at = app.now();
+            let renewed = app.db.write(async |txn| store::claim::renew(txn, claim, at).await).await;
+            renewed.best_effort("renew the lease of a batch");
+            renew_at = Instant::now() + LEASE / 3;
+        }
+        if now >= record_at && !answers.is_empty() {
+            record::record(app, claim, std::mem::take(&mut answers)).await;
+        }
+    }
+    record::record(app, claim, answers).await;
+}
+
+/// Waits for room on the wire, looks once more how old the consent is, and sends.
+async fn hand_over(app: &App, envelope: Envelope, read_at: Timestamp) -> Sent {
+    let Ok(_room) = app.window.acquire().await else {
+        return Sent::Not;
+    };
+    if read_at + CONSENT_AGE < app.now() {
+        return Sent::Not;
+    }
+    match app.pool.send_one(envelope).await {
+        Outcome::NotSent { why } => {
+            tracing::debug!("the relay was not reached: {why}");
+            Sent::Unreached
+        }
+        outcome => Sent::Answered(outcome),
+    }
+}

@@ -1,0 +1,6 @@
+#![expect(clippy::unwrap_used, reason = "a failed set-up should stop the test where it stands")]
+
+mod keys;
+mod resolve;
+mod subject;
+mod support;
