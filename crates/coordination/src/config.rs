@@ -1,14 +1,15 @@
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use serde::Deserialize;
+use chappe_kit::config::Secret;
+use serde::{Deserialize, Serialize};
 
 /// Where the accelerators of this process live.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CoordinationConfig {
-    /// `redis://[user:password@]host:port[/db]`. Absent: everything stays in this process. A secret, since it may
+    /// `redis://[user:password@]host:port[/db]`. Empty: everything stays in this process. A secret, since it may
     /// carry a password.
-    pub redis_url: Option<String>,
+    pub redis_url: Secret,
     /// First part of every key, so that several installations can share one Redis. Letters, digits, `-`, `_`, `.`
     /// and `:`.
     pub key_prefix: String,
@@ -34,21 +35,11 @@ impl CoordinationConfig {
 impl Default for CoordinationConfig {
     fn default() -> Self {
         Self {
-            redis_url: None,
+            redis_url: Secret::default(),
             key_prefix: "chappe".to_owned(),
             // A healthy Redis answers within 1 ms; beyond 50 the database has answered as well.
             timeout_ms: 50,
         }
-    }
-}
-
-impl fmt::Debug for CoordinationConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CoordinationConfig")
-            .field("redis_url", &self.redis_url.as_ref().map(|_| "(secret)"))
-            .field("key_prefix", &self.key_prefix)
-            .field("timeout_ms", &self.timeout_ms)
-            .finish()
     }
 }
 
@@ -59,7 +50,7 @@ mod tests {
     #[test]
     fn debug_output_keeps_the_url_to_itself() {
         let config = CoordinationConfig {
-            redis_url: Some("redis://:hunter2@redis:6379".to_owned()),
+            redis_url: Secret::from("redis://:hunter2@redis:6379"),
             ..CoordinationConfig::default()
         };
         assert!(!format!("{config:?}").contains("hunter2"));

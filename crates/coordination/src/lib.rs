@@ -56,16 +56,16 @@ impl Coordination {
     /// use, so an unreachable Redis does not stop the start. Must be called inside a tokio runtime. Fails with
     /// `INVALID_FIELD` on a URL or prefix that can never work.
     pub fn connect(config: &CoordinationConfig, clock: Clock) -> Result<Self, Error> {
-        let Some(url) = &config.redis_url else {
+        if config.redis_url.is_empty() {
             return Ok(Self::in_process(clock));
-        };
+        }
         if !config.has_valid_prefix() {
             return Err(Error::invalid_field(
                 "coordination.key_prefix",
                 "may hold letters, digits, '-', '_', '.' and ':', and at least one of them",
             ));
         }
-        let client = link::client(url)?;
+        let client = link::client(config.redis_url.expose())?;
         let keys = Keys::new(&config.key_prefix);
         let link = |concern| Link::new(&client, config, concern);
         let (dedup, locks, limits, hints) = (link("dedup")?, link("locks")?, link("limits")?, link("hints")?);

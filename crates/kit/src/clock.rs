@@ -127,7 +127,7 @@ impl std::ops::Sub<std::time::Duration> for Timestamp {
 pub struct IdGen(Option<Arc<AtomicU64>>);
 
 impl IdGen {
-    /// UUIDv7 from the machine's clock and randomness.
+    /// Version 7 UUIDs from the machine's clock and randomness.
     pub fn system() -> Self {
         Self(None)
     }
@@ -137,7 +137,7 @@ impl IdGen {
         Self(Some(Arc::new(AtomicU64::new(seed))))
     }
 
-    /// A fresh UUIDv7.
+    /// A fresh id.
     pub fn uuid(&self) -> Uuid {
         match &self.0 {
             Some(next) => Uuid::from_u64_pair(0x0190_0000_0000_7000, 1 << 63 | next.fetch_add(1, Ordering::SeqCst)),

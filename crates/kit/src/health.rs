@@ -40,12 +40,12 @@ struct State {
 
 /// Collects what readiness depends on.
 #[derive(Default)]
-pub struct HealthBuilder {
+pub struct Builder {
     names: Vec<String>,
     checks: Vec<(&'static str, Check)>,
 }
 
-impl HealthBuilder {
+impl Builder {
     /// Adds a gRPC service whose health follows readiness.
     #[must_use]
     pub fn service(mut self, name: &str) -> Self {
@@ -98,7 +98,8 @@ impl Health {
                 break;
             }
         }
-        if let Some(ready) = self.lock().turn(failure) {
+        let turned = self.lock().turn(failure);
+        if let Some(ready) = turned {
             self.report(ready).await;
         }
     }
@@ -184,7 +185,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_drain_is_for_good() {
-        let (health, _server) = HealthBuilder::default().build().await;
+        let (health, _server) = Builder::default().build().await;
         health.probe().await;
         assert!(health.readiness().is_ok());
         health.drain().await;

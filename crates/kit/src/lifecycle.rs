@@ -34,7 +34,6 @@ impl Lifecycle {
         F: Future<Output = ()> + Send + 'static,
     {
         let lifecycle = self.clone();
-        #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
         self.tasks.spawn(async move {
             let outcome = AssertUnwindSafe(future).catch_unwind().await;
             if outcome.is_err() {

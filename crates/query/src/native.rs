@@ -101,15 +101,31 @@ mod tests {
 
     #[test]
     fn an_address_is_trimmed_and_kept_as_written() {
-        assert_eq!(parse_address(" Jane@Example.org\n").as_deref(), Some("Jane@Example.org"));
+        assert_eq!(
+            parse_address(" Jane@Example.org\n").as_deref(),
+            Some("Jane@Example.org")
+        );
         assert_eq!(parse_address("a+b@mail.example").as_deref(), Some("a+b@mail.example"));
     }
 
     #[test]
     fn what_could_leave_its_header_or_reach_nobody_is_no_address() {
         let long = format!("{}@b.example", "a".repeat(MAX_ADDRESS));
-        let texts = ["", "jane", "@b.example", "a@", "a@b", "a@.example", "a@b.", "a@b@c.example", "a b@c.example"];
-        for text in texts.into_iter().chain(["a@b.example\r\nBcc: c@d.example", "<a@b.example>", "é@b.example", &long]) {
+        let texts = [
+            "",
+            "jane",
+            "@b.example",
+            "a@",
+            "a@b",
+            "a@.example",
+            "a@b.",
+            "a@b@c.example",
+            "a b@c.example",
+        ];
+        for text in texts
+            .into_iter()
+            .chain(["a@b.example\r\nBcc: c@d.example", "<a@b.example>", "é@b.example", &long])
+        {
             assert_eq!(parse_address(text), None, "{text:?}");
         }
     }

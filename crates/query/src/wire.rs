@@ -24,12 +24,12 @@ pub fn to_proto(value: &Value) -> types::Value {
     types::Value { kind: Some(kind) }
 }
 
-/// A value from the wire; `None` where the message carries none.
+/// A value from the wire; `None` where the message carries none that can be kept.
 pub fn from_proto(value: types::Value) -> Option<Value> {
     Some(match value.kind? {
         Kind::StringValue(text) => Value::String(text),
         Kind::IntegerValue(number) => Value::Integer(number),
-        Kind::FloatValue(number) => Value::Float(number),
+        Kind::FloatValue(number) => Value::Float(Some(number).filter(|number| number.is_finite())?),
         Kind::BooleanValue(flag) => Value::Boolean(flag),
         Kind::DateValue(at) => Value::Date(micros(&at)),
         Kind::UrlValue(url) => Value::Url(url),
@@ -51,7 +51,7 @@ pub fn attributes_to_proto(attributes: &Attributes) -> HashMap<String, types::Va
 }
 
 /// Attributes from the wire, those without a value left out.
-pub fn attributes_from_proto(attributes: HashMap<String, types::Value>) -> Attributes {
+pub fn attributes_from_proto(attributes: impl IntoIterator<Item = (String, types::Value)>) -> Attributes {
     let values = attributes.into_iter();
     values
         .filter_map(|(name, value)| Some((name, from_proto(value)?)))

@@ -1,10 +1,13 @@
-//! What tests stand on: throw-away stores, and a way to run the same test on each of them.
+//! What tests stand on: throw-away stores, a way to run the same test on each of them, and peers that
+//! answer as they are told.
 
 mod db;
 mod env;
+mod peer;
 mod redis;
 
 pub use db::TestDb;
+pub use peer::FakePeer;
 pub use redis::TestRedis;
 
 /// Runs each named test of the module `suite` on SQLite and on PostgreSQL.

@@ -6,12 +6,14 @@ use std::{
 };
 
 use chappe_coordination::Coordination;
-use chappe_ids::{LANES, ProjectId};
+use chappe_ids::ProjectId;
 use chappe_kit::{
     Error, Runtime, Timestamp,
     grpc::{MAX_MESSAGE_BYTES, Peer},
 };
-use chappe_proto::{email::email_service_client::EmailServiceClient, profile::profile_service_client::ProfileServiceClient};
+use chappe_proto::{
+    email::email_service_client::EmailServiceClient, profile::profile_service_client::ProfileServiceClient,
+};
 use chappe_store::Db;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use tokio::sync::{MutexGuard, watch};
@@ -69,17 +71,6 @@ impl Batch<'_> {
     }
 }
 
-/// The turn of a change of definitions.
-pub(crate) struct BetweenBatches<'a>(#[expect(dead_code, reason = "held until the change is done")] MutexGuard<'a, ()>);
-
-impl BetweenBatches<'_> {
-    /// Keeps every batch out until `txn` ends.
-    #[expect(clippy::unused_self, reason = "the turn comes first: batches of this process wait for it in order")]
-    pub(crate) async fn lock(&self, txn: &DatabaseTransaction) -> Result<(), Error> {
-        lanes::lock(txn, 0..LANES).await
-    }
-}
-
 impl App {
     pub(crate) fn new(config: Config, deps: Deps) -> Self {
         Self {
@@ -114,19 +105,21 @@ impl App {
             .max_encoding_message_size(MAX_MESSAGE_BYTES)
     }
 
-    /// The turn of a batch that touches some of the held lanes. Its fence is the batch's first statement.
+    /// The turn of a batch that touches some lanes. Its fence is the batch's first statement.
     pub(crate) async fn batch(&self, held: &Held, touched: &HashSet<u8>) -> Batch<'_> {
-        let lanes = held.iter().filter(|(lane, _)| touched.contains(lane));
+        // A lane that is not held gets an epoch that never was, so that the fence refuses the batch.
+        let epoch = |lane: &u8| (*lane, held.get(lane).copied().unwrap_or(-1));
         Batch {
             worker: self.worker,
-            lanes: lanes.map(|(lane, epoch)| (*lane, *epoch)).collect(),
+            lanes: touched.iter().map(epoch).collect(),
             _turn: self.batch.lock().await,
         }
     }
 
-    /// The turn of a change that no batch of any lane may overlap, on any replica.
-    pub(crate) async fn between_batches(&self) -> BetweenBatches<'_> {
-        BetweenBatches(self.batch.lock().await)
+    /// The turn of a change of definitions: batches of this process wait until the guard is dropped, and those of
+    /// others at the lanes it locks.
+    pub(crate) async fn between_batches(&self) -> MutexGuard<'_, ()> {
+        self.batch.lock().await
     }
 
     /// Definitions of some versions. One that this process cannot read is left out, with a line in the log.
@@ -143,13 +136,14 @@ impl App {
         };
         let missing: Vec<VersionKey> = wanted.into_iter().filter(|key| !found.contains_key(key)).collect();
         for (key, spec) in definitions::specs(conn, &missing).await? {
-            match parse::parse(&spec) {
-                Ok(definition) => drop(found.insert(key, Arc::new(definition))),
-                Err(_) => tracing::error!(
+            if let Ok(definition) = parse::parse(&spec) {
+                found.insert(key, Arc::new(definition));
+            } else {
+                tracing::error!(
                     automation.id = %key.1,
                     automation.version = key.2,
                     "a stored definition cannot be read by this version of the program; its entries wait"
-                ),
+                );
             }
         }
         if !missing.is_empty() {
@@ -170,7 +164,9 @@ impl App {
         entries: &[Entry],
     ) -> Result<HashMap<ProjectId, Catalogue>, Error> {
         let of_automations = current.iter().map(|now| (now.project, now.id, now.version));
-        let of_entries = entries.iter().map(|entry| (entry.project, entry.automation, entry.version));
+        let of_entries = entries
+            .iter()
+            .map(|entry| (entry.project, entry.automation, entry.version));
         let known = self.definitions(conn, of_automations.chain(of_entries)).await?;
         let mut catalogues: HashMap<ProjectId, Catalogue> = HashMap::new();
         for now in current {

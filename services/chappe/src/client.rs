@@ -33,7 +33,9 @@ impl Client {
     pub(crate) fn new(target: &Target) -> Result<Self> {
         let credentials = Credentials::read(&target.data_dir)?;
         let known = |flag: &Option<String>, file: fn(&Credentials) -> &str, what: &str| {
-            let found = flag.clone().or_else(|| credentials.as_ref().map(|credentials| file(credentials).to_owned()));
+            let found = flag
+                .clone()
+                .or_else(|| credentials.as_ref().map(|credentials| file(credentials).to_owned()));
             found.ok_or_else(|| {
                 anyhow!(
                     "{what} is not known: {} has no credentials.json (is chappe up running there?); \
@@ -54,17 +56,31 @@ impl Client {
             bail!("{endpoint}: this build speaks plain HTTP; reach the gateway through a local port or a proxy");
         }
         let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-        Ok(Self { http, endpoint: endpoint.trim_end_matches('/').to_owned(), token, project })
+        Ok(Self {
+            http,
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            token,
+            project,
+        })
+    }
+
+    /// Key of the project.
+    pub(crate) fn project(&self) -> &str {
+        &self.project
     }
 
     /// GET of a path, which must succeed.
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
-        self.send(self.request(Method::GET, path)).await?.map_err(Refusal::into_error)
+        self.send(self.request(Method::GET, path))
+            .await?
+            .map_err(Refusal::into_error)
     }
 
     /// DELETE of a path, which must succeed.
     pub(crate) async fn delete(&self, path: &str) -> Result<Value> {
-        self.send(self.request(Method::DELETE, path)).await?.map_err(Refusal::into_error)
+        self.send(self.request(Method::DELETE, path))
+            .await?
+            .map_err(Refusal::into_error)
     }
 
     /// POST of a body, which must succeed.
@@ -79,7 +95,12 @@ impl Client {
 
     /// Bytes at a URL that needs no credential, such as the archive of a review.
     pub(crate) async fn download(&self, url: &str) -> Result<Vec<u8>> {
-        let response = self.http.get(url).send().await.with_context(|| format!("cannot reach {url}"))?;
+        let response = self
+            .http
+            .get(url)
+            .send()
+            .await
+            .with_context(|| format!("cannot reach {url}"))?;
         Ok(response.error_for_status()?.bytes().await?.to_vec())
     }
 
@@ -97,7 +118,11 @@ impl Client {
         let status = response.status();
         let bytes = response.bytes().await?;
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Ok(if status.is_success() { Ok(body) } else { Err(Refusal { status, body }) })
+        Ok(if status.is_success() {
+            Ok(body)
+        } else {
+            Err(Refusal { status, body })
+        })
     }
 }
 

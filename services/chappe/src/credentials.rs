@@ -40,7 +40,9 @@ impl Credentials {
         match fs::read(&path) {
             Ok(bytes) => {
                 let parsed = serde_json::from_slice(&bytes);
-                Ok(Some(parsed.with_context(|| format!("{} is not a credentials file", path.display()))?))
+                Ok(Some(parsed.with_context(|| {
+                    format!("{} is not a credentials file", path.display())
+                })?))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
@@ -73,7 +75,12 @@ pub(crate) fn write_secret(path: &Path, content: &[u8]) -> Result<()> {
 #[cfg(unix)]
 fn owner_only(path: &Path) -> io::Result<fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 #[cfg(not(unix))]

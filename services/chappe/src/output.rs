@@ -19,7 +19,9 @@ pub(crate) fn print(form: Form, result: &Value, table: impl FnOnce(&Value) -> Ta
 /// An empty table with these columns.
 pub(crate) fn table<'a>(columns: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.into_iter().collect::<Vec<_>>());
     table
 }
@@ -91,9 +93,15 @@ fn nested(text: &mut String, value: &Value, indent: usize) {
 
 /// A key without quotes where that cannot be misread.
 fn plain(key: &str) -> String {
-    let simple = key.starts_with(|c: char| c.is_ascii_alphabetic()) && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-    let reserved = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&key.to_ascii_lowercase().as_str());
-    if simple && !reserved { key.to_owned() } else { Value::from(key).to_string() }
+    let simple = key.starts_with(|c: char| c.is_ascii_alphabetic())
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    let reserved =
+        ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&key.to_ascii_lowercase().as_str());
+    if simple && !reserved {
+        key.to_owned()
+    } else {
+        Value::from(key).to_string()
+    }
 }
 
 #[cfg(test)]

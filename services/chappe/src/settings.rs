@@ -43,7 +43,10 @@ pub(crate) struct Database {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: Secret::default(), max_connections: 8 }
+        Self {
+            url: Secret::default(),
+            max_connections: 8,
+        }
     }
 }
 
@@ -59,7 +62,11 @@ pub(crate) struct Listen {
 impl Default for Listen {
     fn default() -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { rest: local(8080), grpc: local(50051), admin: local(9090) }
+        Self {
+            rest: local(8080),
+            grpc: local(50051),
+            admin: local(9090),
+        }
     }
 }
 
@@ -77,7 +84,12 @@ impl Keys {
             return Ok(None);
         }
         let key = MasterKey::from_hex(self.master.expose());
-        let wrong = || Error::invalid("CONFIG", "keys.master must be 64 hexadecimal digits: openssl rand -hex 32");
+        let wrong = || {
+            Error::invalid(
+                "CONFIG",
+                "keys.master must be 64 hexadecimal digits: openssl rand -hex 32",
+            )
+        };
         key.map(Some).ok_or_else(wrong)
     }
 }
@@ -143,7 +155,12 @@ pub(crate) struct Flags {
 impl Flags {
     /// Defaults, file, environment, flags, in this order.
     pub(crate) fn load(&self) -> Result<Settings, Error> {
-        config::load(self.config.as_deref(), std::env::vars(), &self.overlay())
+        self.load_over(&Settings::default())
+    }
+
+    /// The same over other defaults.
+    pub(crate) fn load_over(&self, defaults: &Settings) -> Result<Settings, Error> {
+        config::load(defaults, self.config.as_deref(), std::env::vars(), &self.overlay())
     }
 
     fn overlay(&self) -> Value {
@@ -170,7 +187,10 @@ mod tests {
 
     #[test]
     fn flags_override_settings() {
-        let flags = Flags { database_url: Some("postgres://u:p@h/d".to_owned()), ..Flags::default() };
+        let flags = Flags {
+            database_url: Some("postgres://u:p@h/d".to_owned()),
+            ..Flags::default()
+        };
         let settings = flags.load().unwrap();
         assert_eq!(settings.database.url.expose(), "postgres://u:p@h/d");
         assert!(!config::dump(&settings).unwrap().contains("u:p"));
@@ -178,7 +198,9 @@ mod tests {
 
     #[test]
     fn a_short_master_key_is_refused() {
-        let keys = Keys { master: Secret::from("abc") };
+        let keys = Keys {
+            master: Secret::from("abc"),
+        };
         assert!(keys.master().is_err());
     }
 }

@@ -66,10 +66,14 @@ impl App {
             max_connections: config.max_connections.max(1) as usize,
             ..PoolConfig::new(config.smtp_url.clone(), config.helo_name.as_str())
         };
-        let pool = Pool::new(pool).map_err(|error| Error::invalid_field("email_sender.helo_name", error.to_string()))?;
+        let pool =
+            Pool::new(pool).map_err(|error| Error::invalid_field("email_sender.helo_name", error.to_string()))?;
         let public_url = config.public_url.trim_end_matches('/').to_owned();
         if !(public_url.starts_with("http://") || public_url.starts_with("https://")) {
-            return Err(Error::invalid_field("email_sender.public_url", "write https://host, as recipients reach it"));
+            return Err(Error::invalid_field(
+                "email_sender.public_url",
+                "write https://host, as recipients reach it",
+            ));
         }
         let keys = &deps.runtime.keys;
         Ok(Self {
@@ -87,7 +91,9 @@ impl App {
             templates: Cache::new(CACHED),
             senders: Cache::new(CACHED),
             batches: Arc::new(Semaphore::new(config.batches_in_flight.max(1) as usize)),
-            window: Arc::new(Semaphore::new((config.max_connections.max(1) * WINDOW_PER_CONNECTION) as usize)),
+            window: Arc::new(Semaphore::new(
+                (config.max_connections.max(1) * WINDOW_PER_CONNECTION) as usize,
+            )),
             path: Mutex::default(),
             config,
             runtime: deps.runtime,

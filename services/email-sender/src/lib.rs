@@ -68,8 +68,16 @@ impl Service {
         let app = || Arc::clone(&self.app);
         lifecycle.spawn(TaskKind::Essential, "email-sender.deliver", job::deliver::run(app()));
         lifecycle.spawn(TaskKind::Essential, "email-sender.lapse", job::lapse::run(app()));
-        lifecycle.spawn(TaskKind::Essential, "email-sender.opt-outs", job::relay::opt_outs::run(app()));
-        lifecycle.spawn(TaskKind::Essential, "email-sender.engagement", job::relay::engagement::run(app()));
+        lifecycle.spawn(
+            TaskKind::Essential,
+            "email-sender.opt-outs",
+            job::relay::opt_outs::run(app()),
+        );
+        lifecycle.spawn(
+            TaskKind::Essential,
+            "email-sender.engagement",
+            job::relay::engagement::run(app()),
+        );
         lifecycle.spawn(TaskKind::Essential, "email-sender.purge", job::purge::run(app()));
     }
 

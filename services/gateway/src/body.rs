@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use axum::{
-    body::{Body, HttpBody},
-    http::{HeaderMap, header},
+    body::{Body, Bytes, HttpBody},
+    http::{HeaderMap, HeaderValue, header},
 };
 use chappe_kit::Error;
 use http_body_util::BodyExt;
@@ -44,7 +44,7 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
 pub(crate) async fn discard(mut body: Body) {
     let mut left = LINGER;
     while let Some(Ok(frame)) = body.frame().await {
-        let length = frame.data_ref().map_or(0, |data| data.len());
+        let length = frame.data_ref().map_or(0, Bytes::len);
         let Some(rest) = left.checked_sub(length) else {
             return;
         };
@@ -59,7 +59,7 @@ pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
 }
 
 fn is_gzip(headers: &HeaderMap) -> Result<bool, Error> {
-    let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes());
+    let encoding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
     match encoding {
         None => Ok(false),
         Some(encoding) if encoding.eq_ignore_ascii_case(b"identity") => Ok(false),

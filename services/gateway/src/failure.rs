@@ -57,12 +57,12 @@ impl Failure {
                 &json!({"code": entry.number, "message": entry.text(&self.error)}),
             ),
             Line::Native => self.native(),
-            Line::Link => self.link(entry.status),
+            Line::Link => link(entry.status),
         };
-        let wait = if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            Some(RETRY_UNAVAILABLE)
-        } else {
-            self.error.retry_delay().map(whole_seconds)
+        let wait = match (response.status(), self.error.retry_delay()) {
+            (StatusCode::SERVICE_UNAVAILABLE, _) => Some(RETRY_UNAVAILABLE),
+            (StatusCode::TOO_MANY_REQUESTS, None) => Some(1),
+            (_, delay) => delay.map(whole_seconds),
         };
         let headers = response.headers_mut();
         if let Some(wait) = wait {
@@ -89,20 +89,6 @@ impl Failure {
         });
         answer(status, &json!({"error": error}))
     }
-
-    /// Links are opened by people and their mail programs: no JSON, and nothing about why.
-    fn link(&self, status: StatusCode) -> Response {
-        let text = if status == StatusCode::NOT_FOUND {
-            ""
-        } else {
-            "This does not work right now. Please try again in a few minutes.\n"
-        };
-        let headers = [
-            (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
-            (header::CACHE_CONTROL, "no-store"),
-        ];
-        (status, headers, text).into_response()
-    }
 }
 
 impl From<Error> for Failure {
@@ -118,6 +104,20 @@ impl IntoResponse for Failure {
         response.extensions_mut().insert(Arc::new(self));
         response
     }
+}
+
+/// Links are opened by people and their mail programs: no JSON, and nothing about why.
+fn link(status: StatusCode) -> Response {
+    let text = if status == StatusCode::NOT_FOUND {
+        ""
+    } else {
+        "This does not work right now. Please try again in a few minutes.\n"
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, text).into_response()
 }
 
 /// A required parameter that is not there.

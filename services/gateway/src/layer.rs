@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use chappe_kit::{Error, ErrorKind, IdGen, grpc::context::CallContext};
+use chappe_kit::{Error, ErrorKind, IdGen, grpc::context::Context};
 use futures_util::FutureExt;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -81,7 +81,7 @@ fn with_traceparent(mut request: Request, traceparent: String) -> Request {
 pub(crate) async fn bounded(State(patience): State<Duration>, request: Request, next: Next) -> Response {
     let deadline = Instant::now() + patience;
     let trace = request.extensions().get::<Trace>();
-    let context = CallContext {
+    let context = Context {
         deadline,
         traceparent: trace.map(|trace| trace.0.clone()).unwrap_or_default(),
     };

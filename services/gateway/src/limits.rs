@@ -52,7 +52,7 @@ impl Limiter {
     }
 
     /// Takes the cost of a call, at least one token.
-    pub(crate) async fn take(&self, project: ProjectId, budget: Budget, cost: usize) -> Quota {
+    pub(crate) async fn take(&self, project: ProjectId, budget: Budget, cost: impl FnOnce() -> usize) -> Quota {
         if self.preset == Preset::Off {
             return Quota(None);
         }
@@ -62,7 +62,7 @@ impl Limiter {
             rate_per_sec,
             capacity,
         };
-        let cost = u64::try_from(cost).unwrap_or(u64::MAX).max(1);
+        let cost = u64::try_from(cost()).unwrap_or(u64::MAX).max(1);
         Quota(Some((self.limits.take(&bucket, cost).await, capacity)))
     }
 }

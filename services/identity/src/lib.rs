@@ -46,7 +46,7 @@ struct App {
 
 impl Service {
     /// Builds the service; nothing listens and nothing runs yet.
-    pub async fn new(_config: Config, deps: Deps) -> Result<Self, Error> {
+    pub fn new(_config: Config, deps: Deps) -> Result<Self, Error> {
         let keys = &deps.runtime.keys;
         let (rest_keys, block_list) = (keys.derive("rest-key"), keys.derive("block-list"));
         let app = App {

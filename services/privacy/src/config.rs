@@ -56,7 +56,10 @@ impl Default for Brakes {
 impl Config {
     pub(crate) fn validate(&self) -> Result<(), Error> {
         if !(1..=MAX_BATCH).contains(&self.batch_size) {
-            return Err(Error::invalid_field("privacy.batch_size", format!("must be from 1 to {MAX_BATCH}")));
+            return Err(Error::invalid_field(
+                "privacy.batch_size",
+                format!("must be from 1 to {MAX_BATCH}"),
+            ));
         }
         if !(0.0..=1.0).contains(&self.brakes.max_ratio) {
             return Err(Error::invalid_field("privacy.brakes.max_ratio", "must be from 0 to 1"));

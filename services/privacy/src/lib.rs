@@ -54,6 +54,7 @@ pub struct Service {
 
 impl Service {
     /// Builds the service; nothing listens and nothing runs yet.
+    #[expect(clippy::unused_async, reason = "all services are built alike")]
     pub async fn new(config: Config, deps: Deps) -> Result<Self, Error> {
         config.validate()?;
         Ok(Self {

@@ -63,7 +63,7 @@ impl App {
 
 impl Service {
     /// Builds the service; nothing listens and nothing runs yet.
-    pub async fn new(config: Config, deps: Deps) -> Result<Self, Error> {
+    pub fn new(config: Config, deps: Deps) -> Result<Self, Error> {
         if config.event_retention_days == 0 {
             return Err(Error::invalid_field("event_retention_days", "is at least 1"));
         }

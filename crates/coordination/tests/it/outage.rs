@@ -13,7 +13,7 @@ const HOUR: Duration = Duration::from_hours(1);
 
 fn at_port(port: u16) -> CoordinationConfig {
     CoordinationConfig {
-        redis_url: Some(format!("redis://127.0.0.1:{port}")),
+        redis_url: format!("redis://127.0.0.1:{port}").into(),
         ..CoordinationConfig::default()
     }
 }

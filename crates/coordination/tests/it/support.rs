@@ -89,7 +89,7 @@ impl Shared {
         let client = redis::Client::open(url.as_str()).unwrap();
         let connection = client.get_multiplexed_async_connection().await.unwrap();
         let config = CoordinationConfig {
-            redis_url: Some(url),
+            redis_url: url.into(),
             key_prefix,
             timeout_ms: PATIENT_MS,
         };
@@ -159,7 +159,7 @@ impl OwnRedis {
 
     pub(crate) fn config(&self) -> CoordinationConfig {
         CoordinationConfig {
-            redis_url: Some(self.url()),
+            redis_url: self.url().into(),
             timeout_ms: PATIENT_MS,
             ..CoordinationConfig::default()
         }

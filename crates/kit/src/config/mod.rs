@@ -19,17 +19,18 @@ pub use secret::Secret;
 /// may stand inside a name, and so that what Kubernetes injects for a Service never passes for ours.
 pub const ENV_PREFIX: &str = "CHAPPE__";
 
-/// Reads the configuration of type `C`: its defaults, the YAML file if one is named, the variables, and
-/// last the flags (a JSON object of only what was given).
+/// Reads a configuration: the defaults, the YAML file if one is named, the variables, and last the flags
+/// (a JSON object of only what was given).
 pub fn load<C>(
+    defaults: &C,
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
     flags: &serde_json::Value,
 ) -> Result<C, Error>
 where
-    C: Default + Serialize + DeserializeOwned,
+    C: Serialize + DeserializeOwned,
 {
-    let mut figment = Figment::from(Serialized::defaults(Unmasked(&C::default()).to_json()?));
+    let mut figment = Figment::from(Serialized::defaults(Unmasked(defaults).to_json()?));
     if let Some(path) = file {
         if !path.is_file() {
             return Err(invalid(format!("there is no configuration file {}", path.display())));
@@ -119,7 +120,13 @@ mod tests {
             ("CHAPPE__DATABASE__MAX_CONNECTIONS", "16"),
             ("CHAPPE_IDENTITY_PORT", "tcp://10.0.0.1"),
         ]);
-        let config: Config = load(Some(&file), env, &serde_json::json!({"log": "debug"})).unwrap();
+        let config = load(
+            &Config::default(),
+            Some(&file),
+            env,
+            &serde_json::json!({"log": "debug"}),
+        )
+        .unwrap();
         assert_eq!(config.database.max_connections, 16);
         assert_eq!(config.log, "debug");
         assert_eq!(config.database.url.expose(), "sqlite:x");
@@ -128,7 +135,13 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_named() {
-        let error = load::<Config>(None, vars(&[("CHAPPE__DATABASE__POOL", "1")]), &serde_json::json!({})).unwrap_err();
+        let error = load(
+            &Config::default(),
+            None,
+            vars(&[("CHAPPE__DATABASE__POOL", "1")]),
+            &serde_json::json!({}),
+        )
+        .unwrap_err();
         assert!(error.message().contains("pool"), "{error}");
     }
 
@@ -152,7 +165,7 @@ mod tests {
         let file = directory.join("url");
         std::fs::write(&file, "postgres://secret\n").unwrap();
         let env = vars(&[("CHAPPE__DATABASE__URL_FILE", file.to_str().unwrap())]);
-        let config: Config = load(None, env, &serde_json::json!({})).unwrap();
+        let config = load(&Config::default(), None, env, &serde_json::json!({})).unwrap();
         assert_eq!(config.database.url.expose(), "postgres://secret");
         std::fs::remove_dir_all(directory).unwrap();
     }

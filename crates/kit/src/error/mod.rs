@@ -10,6 +10,10 @@ mod status;
 use std::time::Duration;
 
 pub use best_effort::BestEffort;
+#[expect(
+    clippy::module_name_repetitions,
+    reason = "a bare Kind says nothing where it is used"
+)]
 pub use kind::ErrorKind;
 
 /// The domain of every [`tonic_types::ErrorInfo`] that Chappe sends.

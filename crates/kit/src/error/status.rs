@@ -28,25 +28,25 @@ impl From<Error> for Status {
 }
 
 impl From<Status> for Error {
-    /// What a peer said. Its sentence is passed on where it speaks of the request, and replaced by ours
-    /// where it speaks of the peer.
+    /// What a peer said. A sentence of our own is passed on: it is safe by the same rule there as here. Any
+    /// other is replaced where it speaks of the peer instead of the request.
     fn from(status: Status) -> Self {
         let kind = ErrorKind::from_code(status.code());
         let details = status.get_error_details();
+        let ours = details.error_info().is_some_and(|info| info.domain == DOMAIN);
         let violations = details.bad_request().map_or_else(Vec::new, |bad| {
-            bad.field_violations
-                .iter()
-                .map(|v| Violation {
-                    field: v.field.clone(),
-                    description: v.description.clone(),
-                })
-                .collect()
+            let field = |v: &tonic_types::FieldViolation| Violation {
+                field: v.field.clone(),
+                description: v.description.clone(),
+            };
+            bad.field_violations.iter().map(field).collect()
         });
         let retry_after = details.retry_info().and_then(|info| info.retry_delay);
+        let message = status.message().to_owned();
         let mut error = match kind {
-            ErrorKind::Internal => Self::internal(status.clone()),
-            ErrorKind::Unavailable => Self::unavailable(status.clone()),
-            _ => Self::new(kind, reason_of(&details, kind), status.message()).because(status.clone()),
+            ErrorKind::Internal => Self::internal(status),
+            ErrorKind::Unavailable if !ours => Self::unavailable(status),
+            _ => Self::new(kind, reason_of(&details, kind), message).because(status),
         };
         error.0.violations = violations;
         error.0.retry_after = retry_after.or(error.0.retry_after);
@@ -56,13 +56,15 @@ impl From<Status> for Error {
 
 /// The peer's reason where it is one of those that callers act upon, else the kind's own.
 fn reason_of(details: &ErrorDetails, kind: ErrorKind) -> &'static str {
-    const PASSED_ON: [&str; 6] = [
+    const PASSED_ON: [&str; 8] = [
         "INVALID_FIELD",
         "NOT_FOUND",
         "IDEMPOTENCY_KEY_REUSED",
         "IDEMPOTENCY_KEY_BUSY",
         "BRAKE_HELD",
         "KEY_INVALID",
+        "OVERLOADED",
+        "STORAGE_FULL",
     ];
     let reason = details.error_info().map_or("", |info| info.reason.as_str());
     PASSED_ON

@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, MasterKey, Timestamp, keys::Key};
 /// Metadata key of the token.
 pub(crate) const TOKEN_HEADER: &str = "x-chappe-call";
 /// How long a token is good: the longest deadline plus the skew of two clocks.
-const TOKEN_LIFE: Duration = Duration::from_secs(120);
+const TOKEN_LIFE: Duration = Duration::from_mins(2);
 /// Bytes of the MAC that travel.
 const TAG_BYTES: usize = 16;
 

@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use tokio::time::Instant;
 
 tokio::task_local! {
-    static CONTEXT: CallContext;
+    static CONTEXT: Context;
 }
 
 /// Time a call keeps for itself when it hands the rest on: for its own answer to travel.
@@ -13,14 +13,14 @@ const MARGIN: Duration = Duration::from_millis(10);
 
 /// The context of the call being served.
 #[derive(Clone, Debug)]
-pub struct CallContext {
+pub struct Context {
     /// When the caller stops waiting.
     pub deadline: Instant,
     /// W3C trace context, as received or begun here.
     pub traceparent: String,
 }
 
-impl CallContext {
+impl Context {
     /// Runs a future within this context.
     pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         CONTEXT.scope(self, future)
@@ -51,7 +51,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_child_gets_less_than_its_parent() {
         let deadline = Instant::now() + Duration::from_secs(1);
-        let context = CallContext {
+        let context = Context {
             deadline,
             traceparent: String::new(),
         };

@@ -179,3 +179,29 @@ impl Drop for Idle<'_> {
 fn lose_closed(job: Job) {
     job.lose("the pool is closed".to_owned());
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::client::{Envelope, Outcome};
+
+    #[test]
+    fn a_message_that_loses_a_second_connection_is_given_back() {
+        let queue = Queue::new(2);
+        let (report, mut outcomes) = mpsc::unbounded_channel();
+        let envelope = Envelope {
+            tag: 1,
+            mail_from: String::new(),
+            rcpt_to: "a@b.example".to_owned(),
+            data: Vec::new(),
+        };
+        assert_eq!(queue.push(vec![Job::new(envelope, report)]), 1);
+        queue.lose(queue.take().unwrap(), "first".to_owned(), true);
+        assert!(outcomes.try_recv().is_err(), "it waits for another connection");
+        queue.lose(queue.take().unwrap(), "second".to_owned(), true);
+        let why = "second".to_owned();
+        assert_eq!(outcomes.try_recv().unwrap().outcome, Outcome::NotSent { why });
+    }
+}

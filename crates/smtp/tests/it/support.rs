@@ -6,10 +6,14 @@ use chappe_smtp::{Envelope, Outcome, Pool, PoolConfig, Reply, SmtpUrl};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
+    time::timeout,
 };
 
 /// A wait that is expected to run out: the peer never does what is waited for.
 pub(crate) const SHORT: Duration = Duration::from_millis(100);
+
+/// A wait that is not expected to run out: a test that fails says what it waited for.
+const LONG: Duration = Duration::from_secs(20);
 
 pub(crate) fn envelope(tag: u128) -> Envelope {
     Envelope {
@@ -101,7 +105,8 @@ impl ByHand {
     }
 
     pub(crate) async fn accept(&self) -> Peer {
-        Peer(BufReader::new(self.0.accept().await.unwrap().0))
+        let accepted = timeout(LONG, self.0.accept()).await.expect("the client connects");
+        Peer(BufReader::new(accepted.unwrap().0))
     }
 
     /// Accepts, greets and answers `EHLO` with these capabilities.
@@ -137,7 +142,8 @@ impl Peer {
 
     pub(crate) async fn line(&mut self) -> String {
         let mut line = String::new();
-        self.0.read_line(&mut line).await.unwrap();
+        let read = timeout(LONG, self.0.read_line(&mut line)).await;
+        read.expect("the client says something").unwrap();
         line.strip_suffix("\r\n").unwrap_or(&line).to_owned()
     }
 
@@ -175,7 +181,8 @@ impl Peer {
     /// The client says no more and closes; what it said last.
     pub(crate) async fn rest(&mut self) -> String {
         let mut rest = String::new();
-        self.0.read_to_string(&mut rest).await.ok();
+        let read = timeout(LONG, self.0.read_to_string(&mut rest)).await;
+        read.expect("the client closes the connection").ok();
         rest
     }
 }

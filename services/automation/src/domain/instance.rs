@@ -136,15 +136,6 @@ impl Person {
         verdicts
     }
 
-    /// Ends everything: the profile is gone.
-    pub(crate) fn retire(&mut self, now: Timestamp) {
-        for at in 0..self.entries.len() {
-            if self.entries[at].is_live() {
-                self.end(at, now, End::ProfileGone);
-            }
-        }
-    }
-
     /// Messages handed over earlier that will not be sent after all.
     pub(crate) fn give_back(&mut self, entry: EntryId, messages: i64) {
         if let Some(entry) = self.entries.iter_mut().find(|other| other.id == entry) {
@@ -260,5 +251,193 @@ impl Person {
             past.entries += 1;
             past.last_exit = past.last_exit.max(Some(at));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::domain::testing::*;
+
+    fn spec(entry: &Json) -> Json {
+        json!({
+            "state": "RUNNING",
+            "trigger": {"event": "buy"},
+            "entry": entry,
+            "cancelOn": [{"event": "refund"}],
+            "steps": [
+                {"delay": "10s"}, {"send": {"template": "t", "sender": "s"}}, {"delay": "10s"},
+            ],
+        })
+    }
+
+    fn simple() -> Catalogue {
+        catalogue(&spec(&json!({})))
+    }
+
+    #[test]
+    fn nobody_inside_enters() {
+        let mut person = person();
+        assert_eq!(happens(&mut person, &simple(), 1, "buy", NOW), [Verdict::Entered]);
+        assert_eq!(live(&mut person).rest().unwrap().due, after(10));
+    }
+
+    #[test]
+    fn only_a_running_automation_lets_in_but_cancels_apply_always() {
+        let mut person = person();
+        happens(&mut person, &simple(), 1, "buy", NOW);
+        let mut stopped = simple();
+        stopped.automations[0].state = RunState::Stopped;
+        assert_eq!(happens(&mut person, &stopped, 2, "refund", NOW), [Verdict::Cancelled]);
+        assert_eq!(happens(&mut person, &stopped, 3, "buy", NOW), []);
+    }
+
+    #[test]
+    fn the_filter_and_the_targeting_decide_who_enters() {
+        let mut spec = spec(&json!({}));
+        spec["trigger"]["where"] = json!({"n": {"$gt": 5}});
+        let catalogue = catalogue(&spec);
+        let mut person = person();
+        assert_eq!(happens(&mut person, &catalogue, 5, "buy", NOW), []);
+        let refused = person.decide(&event(6, "buy"), &catalogue, |_| false, NOW);
+        assert_eq!(refused, [Verdict::NotTargeted]);
+        assert_eq!(happens(&mut person, &catalogue, 7, "buy", NOW), [Verdict::Entered]);
+    }
+
+    #[test]
+    fn before_the_first_attempt_an_event_restarts_with_its_attributes() {
+        let (mut person, catalogue) = (person(), simple());
+        happens(&mut person, &catalogue, 1, "buy", NOW);
+        assert_eq!(
+            happens(&mut person, &catalogue, 2, "buy", after(5)),
+            [Verdict::Restarted]
+        );
+        assert_eq!(person.entries.len(), 1);
+        assert_eq!(live(&mut person).rest().unwrap().due, after(15));
+        assert_eq!(live(&mut person).event, event(2, "buy"));
+    }
+
+    #[test]
+    fn a_restart_is_on_the_version_of_today() {
+        let (mut person, mut catalogue) = (person(), simple());
+        happens(&mut person, &catalogue, 1, "buy", NOW);
+        catalogue.automations[0].version = 2;
+        happens(&mut person, &catalogue, 2, "buy", NOW);
+        assert_eq!(live(&mut person).version, 2);
+    }
+
+    #[test]
+    fn after_the_first_attempt_an_event_is_ignored() {
+        let (mut person, catalogue) = (person(), simple());
+        happens(&mut person, &catalogue, 1, "buy", NOW);
+        assert_eq!(
+            goes_on(&mut person, &catalogue, targeted(), after(10)).messages.len(),
+            1
+        );
+        assert_eq!(
+            happens(&mut person, &catalogue, 2, "buy", after(11)),
+            [Verdict::InsideAlready]
+        );
+        assert_eq!(live(&mut person).event, event(1, "buy"));
+    }
+
+    #[test]
+    fn parallel_opens_one_entry_for_each_event_up_to_a_hundred() {
+        let catalogue = catalogue(&spec(&json!({"parallel": true})));
+        let mut person = person();
+        for number in 1..=100 {
+            assert_eq!(happens(&mut person, &catalogue, number, "buy", NOW), [Verdict::Entered]);
+        }
+        assert_eq!(
+            happens(&mut person, &catalogue, 101, "buy", NOW),
+            [Verdict::TooManyInside]
+        );
+    }
+
+    #[test]
+    fn only_entries_that_sent_something_count_for_the_cap() {
+        let catalogue = catalogue(&spec(&json!({"maxEntries": 1})));
+        let mut person = person();
+        happens(&mut person, &catalogue, 1, "buy", NOW);
+        happens(&mut person, &catalogue, 2, "refund", NOW);
+        assert_eq!(happens(&mut person, &catalogue, 3, "buy", NOW), [Verdict::Entered]);
+        goes_on(&mut person, &catalogue, targeted(), after(10));
+        happens(&mut person, &catalogue, 4, "refund", after(11));
+        assert_eq!(happens(&mut person, &catalogue, 5, "buy", after(12)), [Verdict::Capped]);
+    }
+
+    #[test]
+    fn live_parallel_entries_that_sent_something_count_for_the_cap() {
+        let catalogue = catalogue(&spec(&json!({"parallel": true, "maxEntries": 1})));
+        let mut person = person();
+        happens(&mut person, &catalogue, 1, "buy", NOW);
+        goes_on(&mut person, &catalogue, targeted(), after(10));
+        assert_eq!(happens(&mut person, &catalogue, 2, "buy", after(11)), [Verdict::Capped]);
+    }
+
+    #[test]
+    fn grace_counts_from_the_exit_and_its_end_lets_in() {
+        let catalogue = catalogue(&spec(&json!({"gracePeriod": "1h"})));
+        let mut person = person();
+        happens(&mut person, &catalogue, 1, "buy", NOW);
+        goes_on(&mut person, &catalogue, targeted(), after(10));
+        happens(&mut person, &catalogue, 2, "refund", after(20));
+        assert_eq!(
+            happens(&mut person, &catalogue, 3, "buy", after(3_619)),
+            [Verdict::Grace]
+        );
+        assert_eq!(
+            happens(&mut person, &catalogue, 4, "buy", after(3_620)),
+            [Verdict::Entered]
+        );
+    }
+
+    #[test]
+    fn there_is_no_grace_after_an_entry_that_sent_nothing() {
+        let catalogue = catalogue(&spec(&json!({"gracePeriod": "1h"})));
+        let mut person = person();
+        happens(&mut person, &catalogue, 1, "buy", NOW);
+        happens(&mut person, &catalogue, 2, "refund", after(1));
+        assert_eq!(happens(&mut person, &catalogue, 3, "buy", after(2)), [Verdict::Entered]);
+    }
+
+    #[test]
+    fn a_cancel_event_ends_the_entry_and_takes_its_messages_back() {
+        let (mut person, catalogue) = (person(), simple());
+        happens(&mut person, &catalogue, 1, "buy", NOW);
+        goes_on(&mut person, &catalogue, targeted(), after(10));
+        let id = live(&mut person).id;
+        assert_eq!(
+            happens(&mut person, &catalogue, 2, "refund", after(11)),
+            [Verdict::Cancelled]
+        );
+        assert_eq!(person.withdrawn, BTreeSet::from([id]));
+        assert!(!person.entries[0].is_live());
+    }
+
+    #[test]
+    fn the_event_that_enters_does_not_exit_the_same_entry() {
+        let mut spec = spec(&json!({}));
+        spec["cancelOn"] = json!([{"event": "buy"}]);
+        let catalogue = catalogue(&spec);
+        let mut person = person();
+        assert_eq!(happens(&mut person, &catalogue, 1, "buy", NOW), [Verdict::Entered]);
+        let second = happens(&mut person, &catalogue, 2, "buy", NOW);
+        assert_eq!(second, [Verdict::Cancelled, Verdict::Entered]);
+    }
+
+    #[test]
+    fn what_a_batch_sends_and_cancels_is_never_sent_and_does_not_count() {
+        let mut spec = spec(&json!({"maxEntries": 1}));
+        spec["steps"] = json!([{"send": {"template": "t", "sender": "s"}}, {"delay": "1m"}]);
+        let catalogue = catalogue(&spec);
+        let mut person = person();
+        happens(&mut person, &catalogue, 1, "buy", NOW);
+        assert_eq!(person.messages.len(), 1);
+        happens(&mut person, &catalogue, 2, "refund", NOW);
+        assert_eq!(person.messages, []);
+        assert_eq!(happens(&mut person, &catalogue, 3, "buy", NOW), [Verdict::Entered]);
     }
 }

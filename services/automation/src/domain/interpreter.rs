@@ -228,3 +228,190 @@ fn pick(arms: &[Arm], entry: &Entry, step: &str) -> usize {
     }
     usize::MAX
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::domain::{entry::End, instance::Person, testing::*};
+
+    fn spec(steps: &Json) -> Json {
+        json!({"state": "RUNNING", "trigger": {"event": "buy"}, "targeting": {"vip": true}, "steps": steps})
+    }
+
+    fn send(name: &str) -> Json {
+        json!({"send": {"name": name, "template": "t", "sender": "s"}})
+    }
+
+    /// Somebody in front of the first step, and the steps' names of the messages it sent at once.
+    fn entered(spec: &Json) -> (Person, crate::domain::instance::Catalogue, Vec<String>) {
+        let (mut person, catalogue) = (person(), catalogue(spec));
+        happens(&mut person, &catalogue, 1, "buy", NOW);
+        let sent = person.messages.iter().map(|message| message.step.clone()).collect();
+        (person, catalogue, sent)
+    }
+
+    fn steps(ran: &Ran) -> Vec<&str> {
+        ran.messages.iter().map(|message| message.step.as_str()).collect()
+    }
+
+    #[test]
+    fn a_delay_counts_from_the_end_of_the_step_before() {
+        let (mut person, catalogue, sent) = entered(&spec(&json!([{"delay": "10s"}, {"delay": "10s"}, send("a")])));
+        assert!(sent.is_empty());
+        goes_on(&mut person, &catalogue, targeted(), after(15));
+        assert_eq!(live(&mut person).rest().unwrap().due, after(25));
+        assert_eq!(steps(&goes_on(&mut person, &catalogue, targeted(), after(25))), ["a"]);
+        assert_eq!(
+            person.entries[0].progress,
+            Progress::Ended {
+                at: after(25),
+                why: End::Completed
+            }
+        );
+    }
+
+    #[test]
+    fn who_is_not_targeted_any_more_leaves_after_the_delay() {
+        let (mut person, catalogue, _) = entered(&spec(&json!([{"delay": "10s"}, send("a")])));
+        let definition = &catalogue.automations[0].definition;
+        assert!(needs(definition, live(&mut person)).targeting);
+        let lost = Answers {
+            targeting: Some(false),
+            ..targeted()
+        };
+        assert!(goes_on(&mut person, &catalogue, lost, after(10)).messages.is_empty());
+        assert!(matches!(
+            person.entries[0].progress,
+            Progress::Ended {
+                why: End::TargetingLost,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn nothing_happens_without_the_answer() {
+        let (mut person, catalogue, _) = entered(&spec(&json!([{"delay": "10s"}, send("a")])));
+        let before = live(&mut person).clone();
+        goes_on(&mut person, &catalogue, Answers::default(), after(10));
+        assert_eq!(*live(&mut person), before);
+    }
+
+    #[test]
+    fn a_branch_asks_about_the_profile_when_it_is_reached() {
+        let branch = json!([
+            {"branch": {"if": {"vip": true}, "then": [send("yes")], "else": [send("no")]}}, send("both"),
+        ]);
+        for (holds, expected) in [(true, ["yes", "both"]), (false, ["no", "both"])] {
+            let (mut person, catalogue, _) = entered(&spec(&branch));
+            let rest = live(&mut person).rest().unwrap().clone();
+            assert_eq!((rest.step.as_str(), rest.due), ("branch-1", NOW));
+            assert!(
+                needs(&catalogue.automations[0].definition, live(&mut person))
+                    .branch
+                    .is_some()
+            );
+            let answers = Answers {
+                branch: Some(holds),
+                ..Answers::default()
+            };
+            assert_eq!(steps(&goes_on(&mut person, &catalogue, answers, NOW)), expected);
+        }
+    }
+
+    #[test]
+    fn a_branch_without_a_matching_side_goes_on_with_the_next_step() {
+        let branch = json!([{"branch": {"where": {"n": {"$gt": 5}}, "then": [send("big")]}}, send("both")]);
+        let (_, _, sent) = entered(&spec(&branch));
+        assert_eq!(sent, ["both"]);
+    }
+
+    #[test]
+    fn one_answer_serves_one_branch() {
+        let branch = |name: &str| json!({"branch": {"if": {"a": 1}, "then": [send(name)]}});
+        let (mut person, catalogue, _) = entered(&spec(&json!([branch("a"), branch("b")])));
+        let answers = Answers {
+            branch: Some(true),
+            ..Answers::default()
+        };
+        assert_eq!(steps(&goes_on(&mut person, &catalogue, answers, NOW)), ["a"]);
+        assert_eq!(live(&mut person).rest().unwrap().step, "branch-2");
+    }
+
+    #[test]
+    fn exit_ends_the_walk() {
+        let (person, _, sent) = entered(&spec(&json!([send("a"), "exit", send("b")])));
+        assert_eq!(sent, ["a"]);
+        assert!(!person.entries[0].is_live());
+    }
+
+    #[test]
+    fn a_split_is_stable_and_roughly_fair() {
+        let split = json!([{"split": [
+            {"weight": 1, "steps": [send("a")]}, {"weight": 3, "steps": [send("b")]},
+        ]}]);
+        let catalogue = catalogue(&spec(&split));
+        let mut first = 0;
+        for number in 0..400 {
+            let profile = chappe_ids::ProfileId::from_uuid(Uuid::from_u128(number));
+            let walk = |event| {
+                let mut person = Person::new(PROJECT, profile, 0);
+                happens(&mut person, &catalogue, event, "buy", NOW);
+                person.messages.remove(0).step
+            };
+            assert_eq!(walk(1), walk(2));
+            first += u32::from(walk(1) == "a");
+        }
+        assert!((70..130).contains(&first), "{first} of 400 went the way of a quarter");
+    }
+
+    fn quiet(fallback: &str) -> Json {
+        let mut spec = spec(&json!([send("a"), {"delay": "1s"}]));
+        spec["quietTimes"] = json!({"from": "22:00", "to": "08:00", "timezone": "UTC", "fallback": fallback});
+        spec
+    }
+
+    #[test]
+    fn in_quiet_times_a_message_waits_and_targeting_is_looked_at_again() {
+        let (mut person, catalogue, sent) = entered(&quiet("wait"));
+        assert!(sent.is_empty());
+        assert!(live(&mut person).attempted);
+        let due = live(&mut person).rest().unwrap().due;
+        assert_eq!(due.to_rfc3339(), "2023-11-15T08:00:00Z");
+        assert!(needs(&catalogue.automations[0].definition, live(&mut person)).targeting);
+        assert_eq!(steps(&goes_on(&mut person, &catalogue, targeted(), due)), ["a"]);
+    }
+
+    #[test]
+    fn in_quiet_times_a_message_is_left_out_and_the_walk_goes_on() {
+        let (mut person, _, sent) = entered(&quiet("skip"));
+        assert!(sent.is_empty());
+        let entry = live(&mut person);
+        assert_eq!((entry.rest().unwrap().step.as_str(), entry.sent), ("delay-1", 0));
+        assert!(entry.attempted);
+    }
+
+    #[test]
+    fn the_zone_of_the_profile_is_asked_for_where_it_matters() {
+        let until = json!([{"delay": {"until": "09:00", "timezone": "profile"}}]);
+        let (mut person, catalogue, _) = entered(&spec(&until));
+        assert!(needs(&catalogue.automations[0].definition, live(&mut person)).zone);
+        let paris = Answers {
+            zone: Some(Tz::Europe__Paris),
+            ..Answers::default()
+        };
+        goes_on(&mut person, &catalogue, paris, NOW);
+        let due = live(&mut person).rest().unwrap().due;
+        assert_eq!(due.to_rfc3339(), "2023-11-15T08:00:00Z");
+    }
+
+    #[test]
+    fn a_step_that_is_gone_ends_the_walk() {
+        let (mut person, _, _) = entered(&spec(&json!([{"delay": "10s"}])));
+        let other = catalogue(&spec(&json!([send("a")])));
+        goes_on(&mut person, &other, targeted(), after(10));
+        assert!(!person.entries[0].is_live());
+    }
+}

@@ -9,3 +9,5 @@ pub(crate) mod parse;
 pub(crate) mod quiet;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod testing;

@@ -3,10 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use chappe_ids::{ClaimId, MessageId, ProjectId};
-use chappe_kit::{
-    Error, ErrorKind, Timestamp,
-    grpc::call,
-};
+use chappe_kit::{Error, ErrorKind, Timestamp, grpc::call};
 use chappe_proto::email as pb;
 use chappe_query::wire;
 use chappe_store::outbox::{self, Row, RowId};
@@ -55,7 +52,9 @@ pub(super) async fn send(app: &App) -> Result<Turn, Error> {
                     ready.push(convert(message));
                     sources.push(row);
                 }
-                Err(_) => fate.parked.push((row.id(), "the stored message cannot be read".to_owned())),
+                Err(_) => fate
+                    .parked
+                    .push((row.id(), "the stored message cannot be read".to_owned())),
             }
         }
         enqueue(app, project, ready, &sources, &mut fate).await;
@@ -65,13 +64,7 @@ pub(super) async fn send(app: &App) -> Result<Turn, Error> {
 }
 
 /// Hands over one project's messages. A refusal is tracked down to the message it is about.
-async fn enqueue(
-    app: &App,
-    project: ProjectId,
-    messages: Vec<pb::OutgoingMessage>,
-    rows: &[Row],
-    fate: &mut Fate,
-) {
+async fn enqueue(app: &App, project: ProjectId, messages: Vec<pb::OutgoingMessage>, rows: &[Row], fate: &mut Fate) {
     if messages.is_empty() {
         return;
     }
@@ -112,7 +105,9 @@ pub(super) async fn take_back(app: &App) -> Result<Turn, Error> {
     let work = rows.len();
     let mut fate = Fate::default();
     for (project, rows) in by_project(rows) {
-        let asked = rows.iter().filter_map(|row| TakeBack::deserialize(&row.message.payload).ok());
+        let asked = rows
+            .iter()
+            .filter_map(|row| TakeBack::deserialize(&row.message.payload).ok());
         let ids: Vec<_> = asked.map(|asked| (project, asked.message)).collect();
         let on_the_way = messages::not_handed_over(app.db.read(), &ids).await?;
         let (mut ready, mut sources) = (Vec::new(), Vec::new());
@@ -126,7 +121,9 @@ pub(super) async fn take_back(app: &App) -> Result<Turn, Error> {
                     ready.push(asked.message.to_string());
                     sources.push(row);
                 }
-                Err(_) => fate.parked.push((row.id(), "the stored message cannot be read".to_owned())),
+                Err(_) => fate
+                    .parked
+                    .push((row.id(), "the stored message cannot be read".to_owned())),
             }
         }
         if ready.is_empty() {
@@ -137,7 +134,8 @@ pub(super) async fn take_back(app: &App) -> Result<Turn, Error> {
             Ok(_) => fate.done.extend(sources.iter().map(Row::id)),
             Err(error) => {
                 error.log("taking messages back");
-                fate.again.extend(sources.iter().map(|row| (row.id(), retry_after(row))));
+                fate.again
+                    .extend(sources.iter().map(|row| (row.id(), retry_after(row))));
             }
         }
     }

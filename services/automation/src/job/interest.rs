@@ -55,7 +55,9 @@ pub(crate) async fn claim(app: &App, project: ProjectId) -> Result<Claim, Error>
             break;
         }
     }
-    Err(Error::unavailable("another change of the project's automations is under way"))
+    Err(Error::unavailable(
+        "another change of the project's automations is under way",
+    ))
 }
 
 /// Gives the right back.
@@ -81,7 +83,9 @@ pub(crate) async fn needed(
     project: ProjectId,
 ) -> Result<BTreeSet<String>, Error> {
     let current = definitions::current(conn, &[project]).await?;
-    let running = current.iter().filter(|automation| automation.state == RunState::Running);
+    let running = current
+        .iter()
+        .filter(|automation| automation.state == RunState::Running);
     let running = running.map(|automation| (project, automation.id, automation.version));
     let in_use = definitions::versions_in_use(conn, project).await?;
     let known = app.definitions(conn, running.chain(in_use)).await?;

@@ -9,7 +9,7 @@ use super::{LANES, Turn};
 use crate::{app::App, store::lanes};
 
 /// Renewed at a third of the lease: two renewals may be lost.
-const PAUSE: Duration = Duration::from_millis(lanes::LEASE.as_millis() as u64 / 3);
+const PAUSE: Duration = Duration::from_secs(lanes::LEASE.as_secs() / 3);
 
 pub(super) async fn turn(app: &App) -> Result<Turn, Error> {
     let now = app.now();

@@ -30,6 +30,9 @@ const IDLE: Duration = Duration::from_millis(500);
 /// How long a pull waits for its first row.
 const LONG_POLL: Duration = Duration::from_secs(5);
 
+/// Pause after a pull that brought nothing: a peer that answers at once instead of waiting must not make us spin.
+const BETWEEN_PULLS: Duration = Duration::from_millis(10);
+
 /// First pause after a failure; doubles each time.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 

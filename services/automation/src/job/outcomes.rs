@@ -9,7 +9,7 @@ use chappe_ids::{EntryId, ProjectId};
 use chappe_kit::{BestEffort as _, Error, grpc::peer::with_deadline};
 use chappe_proto::email::{self as pb, MessageState};
 
-use super::{IDLE, Turn};
+use super::{BETWEEN_PULLS, IDLE, Turn};
 use crate::{
     app::App,
     store::{
@@ -40,7 +40,7 @@ pub(super) async fn turn(app: &App, patience: Duration) -> Result<Turn, Error> {
         record(app, &held, &outcomes).await?;
         acknowledge(app, outcomes).await;
     }
-    Ok(Turn::after(work, Duration::ZERO))
+    Ok(Turn::after(work, BETWEEN_PULLS))
 }
 
 async fn pull(app: &App, held: &Held, patience: Duration) -> Result<Vec<pb::Outcome>, Error> {

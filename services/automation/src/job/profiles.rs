@@ -31,7 +31,9 @@ pub(super) async fn evaluate(app: &App, project: ProjectId, checks: &[Check<'_>]
         .await?
         .into_inner();
         if response.matches.len() != chunk.len() {
-            return Err(Error::internal("profile-store answered another number of checks than it was asked"));
+            return Err(Error::internal(
+                "profile-store answered another number of checks than it was asked",
+            ));
         }
         matches.extend(response.matches);
     }

@@ -37,7 +37,7 @@ pub(super) async fn turn(app: &App) -> Result<Turn, Error> {
     let now = app.now();
     let due = entries::due(app.db.read(), &held, now, BATCH).await?;
     if due.is_empty() {
-        let next = entries::next_due(app.db.read(), &held).await?;
+        let next = entries::next_due(app.db.read(), &held, now).await?;
         return Ok(Turn::after(0, pause_until(next, now)));
     }
     let work = due.len();
@@ -64,18 +64,13 @@ async fn go_on(app: &App, due: Vec<Entry>, now: Timestamp) -> Result<(Vec<Entry>
     }
     let (mut moved, mut messages, mut skipped) = (Vec::new(), Vec::new(), 0);
     for (project, entries) in by_project {
-        let (runnable, unknown): (Vec<_>, Vec<_>) = entries
-            .into_iter()
-            .map(|entry| {
-                let definition = known.get(&(project, entry.automation, entry.version));
-                (entry, definition)
-            })
-            .partition(|(_, definition)| definition.is_some());
-        moved.extend(unknown.into_iter().map(|(entry, _)| postponed(entry, now)));
-        let runnable: Vec<(Entry, &Definition)> = runnable
-            .into_iter()
-            .filter_map(|(entry, definition)| Some((entry, &**definition?)))
-            .collect();
+        let mut runnable: Vec<(Entry, &Definition)> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match known.get(&(project, entry.automation, entry.version)) {
+                Some(definition) => runnable.push((entry, definition)),
+                None => moved.push(postponed(entry, now)),
+            }
+        }
         let answers = match ask(app, project, &runnable).await {
             Ok(answers) => answers,
             Err(error) if error.kind().is_retryable() => return Err(error),
@@ -86,12 +81,11 @@ async fn go_on(app: &App, due: Vec<Entry>, now: Timestamp) -> Result<(Vec<Entry>
             }
         };
         for ((mut entry, definition), answer) in runnable.into_iter().zip(answers) {
-            let ran = match answer {
-                Some(answers) => interpreter::advance(definition, &mut entry, answers, now),
-                None => {
-                    entry.end(now, End::ProfileGone);
-                    Ran::default()
-                }
+            let ran = if let Some(answers) = answer {
+                interpreter::advance(definition, &mut entry, answers, now)
+            } else {
+                entry.end(now, End::ProfileGone);
+                Ran::default()
             };
             messages.extend(ran.messages);
             skipped += ran.skipped;
@@ -111,7 +105,10 @@ fn postponed(mut entry: Entry, now: Timestamp) -> Entry {
 
 /// Answers what each entry needs; `None` where the profile is gone.
 async fn ask(app: &App, project: ProjectId, entries: &[(Entry, &Definition)]) -> Result<Vec<Option<Answers>>, Error> {
-    let needs: Vec<_> = entries.iter().map(|(entry, definition)| interpreter::needs(definition, entry)).collect();
+    let needs: Vec<_> = entries
+        .iter()
+        .map(|(entry, definition)| interpreter::needs(definition, entry))
+        .collect();
     let mut checks: Vec<(ProfileId, &TargetingQuery)> = Vec::new();
     let mut wants_zone: HashSet<ProfileId> = HashSet::new();
     for ((entry, definition), needs) in entries.iter().zip(&needs) {
@@ -154,7 +151,10 @@ async fn commit(
         .write(async |txn| {
             batch.fence(txn).await?;
             let stored: HashSet<EntryId> = entries::progress(txn, &moved).await?.into_iter().collect();
-            let outgoing: Vec<&Outgoing> = messages.iter().filter(|message| stored.contains(&message.entry)).collect();
+            let outgoing: Vec<&Outgoing> = messages
+                .iter()
+                .filter(|message| stored.contains(&message.entry))
+                .collect();
             messages::send(txn, now, &outgoing).await?;
             Ok(!outgoing.is_empty())
         })

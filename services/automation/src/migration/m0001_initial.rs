@@ -58,7 +58,8 @@ const ENTRIES: &[&str] = &[
         revision {bigint} not null,
         primary key (project_id, entry_id)
     )",
-    "create index entries_due on entries (lane, due_at) where end_reason is null",
+    // Led by the automation, so that looking for due entries never walks over those of a stopped one.
+    "create index entries_due on entries (project_id, automation_id, due_at) where end_reason is null",
     "create index entries_of_profile on entries (project_id, profile_id, automation_id)",
     "create index entries_live on entries (project_id, automation_id, version) where end_reason is null",
     "create index entries_ended on entries (ended_at) where end_reason is not null",

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use chappe_ids::{AutomationId, ProjectId};
+use chappe_ids::{AutomationId, LANES, ProjectId};
 use chappe_kit::{Error, ErrorKind, grpc::caller::project_of};
 use chappe_proto::types::{self, ApplyAction, ApplyResourcesRequest, ApplyResourcesResponse, ApplyResult, Resource};
 use tonic::Request;
@@ -16,7 +16,7 @@ use crate::{
     job::interest::{self as telling, Claim},
     store::{
         definitions::{self, Current, Spec},
-        interests,
+        interests, lanes,
     },
 };
 
@@ -91,7 +91,10 @@ fn read_one(resource: Resource, names: &mut HashSet<String>) -> Result<Document,
         faults.push(Fault { path, message });
     };
     if resource.kind != KIND {
-        let message = format!("kind {} does not belong to this service; it knows {KIND}", resource.kind);
+        let message = format!(
+            "kind {} does not belong to this service; it knows {KIND}",
+            resource.kind
+        );
         fault("kind", message);
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -103,7 +106,11 @@ fn read_one(resource: Resource, names: &mut HashSet<String>) -> Result<Document,
     if !names.insert(resource.name.clone()) {
         fault("metadata.name", format!("{} is there twice", resource.name));
     }
-    let spec = resource.spec.as_ref().map(chappe_proto::from_struct).unwrap_or_default();
+    let spec = resource
+        .spec
+        .as_ref()
+        .map(chappe_proto::from_struct)
+        .unwrap_or_default();
     match parse::parse(&spec) {
         Ok(definition) if faults.is_empty() => Ok(Document {
             name: resource.name,
@@ -184,24 +191,25 @@ async fn apply(app: &App, project: ProjectId, documents: &[Document], claim: &Cl
         .filter(|change| change.action == ApplyAction::Configured)
         .map(|change| (change.current.id, change.current.version - 1))
         .collect();
-    let turn = app.between_batches().await;
-    app.db.write(async |txn| {
-        turn.lock(txn).await?;
-        telling::fence(txn, claim).await?;
-        // A deletion in between would leave the new version to an automation that is gone.
-        let there = definitions::current(txn, &[project]).await?;
-        let expected = |(id, version)| there.iter().any(|now| now.id == id && now.version == version);
-        if !before.iter().copied().all(expected) {
-            return Err(Error::new(
-                ErrorKind::Aborted,
-                "AUTOMATION_CHANGED",
-                "the automation was changed or deleted meanwhile; apply again",
-            ));
-        }
-        definitions::put(txn, now, &versions).await?;
-        interests::put(txn, project, &names).await
-    })
-    .await?;
+    let _turn = app.between_batches().await;
+    app.db
+        .write(async |txn| {
+            lanes::lock(txn, 0..LANES).await?;
+            telling::fence(txn, claim).await?;
+            // A deletion in between would leave the new version to an automation that is gone.
+            let there = definitions::current(txn, &[project]).await?;
+            let expected = |(id, version)| there.iter().any(|now| now.id == id && now.version == version);
+            if !before.iter().copied().all(expected) {
+                return Err(Error::new(
+                    ErrorKind::Aborted,
+                    "AUTOMATION_CHANGED",
+                    "the automation was changed or deleted meanwhile; apply again",
+                ));
+            }
+            definitions::put(txn, now, &versions).await?;
+            interests::put(txn, project, &names).await
+        })
+        .await?;
     // What was stopped may run now, and is overdue.
     app.coordination.hints.notify(crate::job::TIMERS);
     Ok(changes)

@@ -8,10 +8,7 @@ use crate::{
     store::{definitions, entries, feed},
 };
 
-pub(super) async fn handle(
-    app: &App,
-    request: &Request<pb::GetCountsRequest>,
-) -> Result<pb::GetCountsResponse, Error> {
+pub(super) async fn handle(app: &App, request: &Request<pb::GetCountsRequest>) -> Result<pb::GetCountsResponse, Error> {
     let project = project_of(request)?;
     let counts = entries::counts(app.db.read(), project).await?;
     let automations = definitions::current(app.db.read(), &[project]).await?.into_iter();

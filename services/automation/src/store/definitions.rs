@@ -51,10 +51,7 @@ fn read(row: &QueryResult) -> Result<Current, Error> {
 }
 
 /// The specs of some versions.
-pub(crate) async fn specs(
-    conn: &impl ConnectionTrait,
-    keys: &[VersionKey],
-) -> Result<Vec<(VersionKey, Spec)>, Error> {
+pub(crate) async fn specs(conn: &impl ConnectionTrait, keys: &[VersionKey]) -> Result<Vec<(VersionKey, Spec)>, Error> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -83,7 +80,9 @@ pub(crate) async fn specs(
 /// Versions of one project that live entries are on.
 pub(crate) async fn versions_in_use(conn: &impl ConnectionTrait, project: ProjectId) -> Result<Vec<VersionKey>, Error> {
     let rows = Sql::new(
-        "select distinct automation_id, version from entries where project_id = {project} and end_reason is null",
+        "select d.automation_id, d.version from definitions d where d.project_id = {project} and exists (
+           select 1 from entries e where e.project_id = d.project_id and e.automation_id = d.automation_id
+             and e.version = d.version and e.end_reason is null)",
     )
     .bind("project", project)
     .all(conn)
@@ -94,11 +93,7 @@ pub(crate) async fn versions_in_use(conn: &impl ConnectionTrait, project: Projec
 }
 
 /// Makes versions the current ones of their automations.
-pub(crate) async fn put(
-    txn: &DatabaseTransaction,
-    now: Timestamp,
-    versions: &[(Current, Spec)],
-) -> Result<(), Error> {
+pub(crate) async fn put(txn: &DatabaseTransaction, now: Timestamp, versions: &[(Current, Spec)]) -> Result<(), Error> {
     if versions.is_empty() {
         return Ok(());
     }
@@ -141,15 +136,15 @@ pub(crate) async fn delete(txn: &DatabaseTransaction, project: ProjectId, id: Au
         .map(drop)
 }
 
-/// Removes versions that belong to no automation and to no entry any more.
+/// Removes versions that no automation and no entry is on any more.
 pub(crate) async fn purge(txn: &DatabaseTransaction) -> Result<u64, Error> {
     Sql::new(
         "delete from definitions where not exists (
            select 1 from automations a where a.project_id = definitions.project_id
-             and a.automation_id = definitions.automation_id)
+             and a.automation_id = definitions.automation_id and a.version = definitions.version)
          and not exists (
            select 1 from entries e where e.project_id = definitions.project_id
-             and e.automation_id = definitions.automation_id)",
+             and e.automation_id = definitions.automation_id and e.version = definitions.version)",
     )
     .execute(txn)
     .await

@@ -100,13 +100,20 @@ pub(crate) async fn due(
     rows.iter().map(read).collect()
 }
 
-/// When the next entry of held lanes is due.
-pub(crate) async fn next_due(conn: &impl ConnectionTrait, lanes: &Held) -> Result<Option<Timestamp>, Error> {
+/// When the next entry of held lanes is due, after `now`.
+pub(crate) async fn next_due(
+    conn: &impl ConnectionTrait,
+    lanes: &Held,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
     let row = Sql::new(
-        "select min(e.due_at) as next from entries e
-         join automations a on a.project_id = e.project_id and a.automation_id = e.automation_id
-         where e.end_reason is null and a.state = 'RUNNING' and e.lane in (select r.lane from {rows} as r)",
+        "select min((
+           select min(e.due_at) from entries e
+           where e.project_id = a.project_id and e.automation_id = a.automation_id and e.end_reason is null
+             and e.due_at > {now} and e.lane in (select r.lane from {rows} as r))) as next
+         from automations a where a.state = 'RUNNING'",
     )
+    .bind("now", now.micros())
     .rows("rows", of_lanes(lanes.keys().copied()))
     .one(conn)
     .await?;
@@ -254,10 +261,18 @@ fn progress_rows(entries: &[&Entry]) -> Rows {
     Rows::new(entries.len())
         .uuids("project_id", entries.iter().map(|entry| entry.project))
         .uuids("entry_id", entries.iter().map(|entry| entry.id))
-        .opt_texts("end_reason", entries.iter().map(|entry| ended(entry).map(|end| end.1.as_str())))
+        .opt_texts(
+            "end_reason",
+            entries.iter().map(|entry| ended(entry).map(|end| end.1.as_str())),
+        )
         .opt_times("ended_at", entries.iter().map(|entry| ended(entry).map(|end| end.0)))
         .opt_texts("step", entries.iter().map(|entry| entry.rest().map(|rest| &rest.step)))
-        .opt_texts("phase", entries.iter().map(|entry| entry.rest().map(|rest| phase_name(rest.phase))))
+        .opt_texts(
+            "phase",
+            entries
+                .iter()
+                .map(|entry| entry.rest().map(|rest| phase_name(rest.phase))),
+        )
         .opt_times("due_at", entries.iter().map(|entry| entry.rest().map(|rest| rest.due)))
         .bools("attempted", entries.iter().map(|entry| entry.attempted))
         .ints("sent", entries.iter().map(|entry| entry.sent))

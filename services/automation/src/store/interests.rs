@@ -19,7 +19,9 @@ pub(crate) async fn all(conn: &impl ConnectionTrait) -> Result<Vec<(ProjectId, B
     .await?;
     rows.iter()
         .map(|row| {
-            let names = row.get::<Option<Json>>("event_names")?.unwrap_or(Json::Array(Vec::new()));
+            let names = row
+                .get::<Option<Json>>("event_names")?
+                .unwrap_or(Json::Array(Vec::new()));
             let names = serde_json::from_value(names).map_err(Error::internal)?;
             Ok((row.get("project_id")?, names))
         })
@@ -27,11 +29,7 @@ pub(crate) async fn all(conn: &impl ConnectionTrait) -> Result<Vec<(ProjectId, B
 }
 
 /// Notes what was told.
-pub(crate) async fn put(
-    txn: &DatabaseTransaction,
-    project: ProjectId,
-    names: &BTreeSet<String>,
-) -> Result<(), Error> {
+pub(crate) async fn put(txn: &DatabaseTransaction, project: ProjectId, names: &BTreeSet<String>) -> Result<(), Error> {
     let names = serde_json::to_value(names).map_err(Error::internal)?;
     Sql::new(
         "insert into interests (project_id, event_names) values ({project}, {names})

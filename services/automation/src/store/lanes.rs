@@ -77,19 +77,24 @@ pub(crate) async fn leave(txn: &DatabaseTransaction, worker: Uuid) -> Result<(),
         .map(drop)
 }
 
-/// Forgets every other worker and frees its lanes: they are known to be dead.
+/// Forgets every other worker and frees what it held: they are known to be dead.
 pub(crate) async fn evict_others(txn: &DatabaseTransaction, worker: Uuid) -> Result<(), Error> {
     Sql::new("delete from workers where project_id = {project} and worker_id <> {worker}")
         .bind("project", NO_PROJECT)
         .bind("worker", worker)
         .execute(txn)
         .await?;
-    Sql::new("update lanes set until = 0 where project_id = {project} and owner <> {worker}")
-        .bind("project", NO_PROJECT)
-        .bind("worker", worker)
-        .execute(txn)
-        .await
-        .map(drop)
+    for freed in [
+        "update lanes set until = 0 where project_id = {project} and owner <> {worker}",
+        "update leases set until = 0 where project_id = {project} and owner <> {worker} and name like 'interest:%'",
+    ] {
+        Sql::new(freed)
+            .bind("project", NO_PROJECT)
+            .bind("worker", worker)
+            .execute(txn)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Extends what the worker holds, also what has run out and nobody took.
@@ -166,14 +171,12 @@ pub(crate) async fn fence(txn: &DatabaseTransaction, worker: Uuid, lanes: &Held)
 
 /// Keeps batches of these lanes out until `txn` ends, whoever drives them.
 pub(crate) async fn lock(txn: &DatabaseTransaction, lanes: impl ExactSizeIterator<Item = u8>) -> Result<(), Error> {
-    Sql::new(
-        "update lanes set epoch = epoch where project_id = {project} and lane in (select r.lane from {rows} as r)",
-    )
-    .bind("project", NO_PROJECT)
-    .rows("rows", of_lanes(lanes))
-    .execute(txn)
-    .await
-    .map(drop)
+    Sql::new("update lanes set epoch = epoch where project_id = {project} and lane in (select r.lane from {rows} as r)")
+        .bind("project", NO_PROJECT)
+        .rows("rows", of_lanes(lanes))
+        .execute(txn)
+        .await
+        .map(drop)
 }
 
 pub(super) fn of_lanes(lanes: impl ExactSizeIterator<Item = u8>) -> Rows {

@@ -79,7 +79,10 @@ pub(crate) async fn withdraw(
     .rows("rows", of_messages(open.iter().map(Open::key)))
     .all(txn)
     .await?;
-    let gone = gone.iter().map(|row| row.get::<MessageId>("id")).collect::<Result<Vec<_>, _>>()?;
+    let gone = gone
+        .iter()
+        .map(|row| row.get::<MessageId>("id"))
+        .collect::<Result<Vec<_>, _>>()?;
     let (gone, under_way): (Vec<Open>, Vec<Open>) = open.into_iter().partition(|open| gone.contains(&open.message));
     for open in &gone {
         *vanished.entry(open.entry).or_default() += 1;

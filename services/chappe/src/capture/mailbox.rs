@@ -42,7 +42,10 @@ pub(crate) struct Captured {
 
 impl Mailbox {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, state: Arc::default() }
+        Self {
+            clock,
+            state: Arc::default(),
+        }
     }
 
     /// Keeps a mail.
@@ -55,7 +58,11 @@ impl Mailbox {
             received_at,
             from,
             to,
-            subject: parsed.as_ref().and_then(|mail| mail.subject()).unwrap_or_default().to_owned(),
+            subject: parsed
+                .as_ref()
+                .and_then(|mail| mail.subject())
+                .unwrap_or_default()
+                .to_owned(),
             headers: parsed.as_ref().map(|mail| headers(mail)).unwrap_or_default(),
             text: body(parsed.as_ref().and_then(|mail| mail.body_text(0))),
             html: body(parsed.as_ref().and_then(|mail| mail.body_html(0))),
@@ -80,12 +87,19 @@ impl Mailbox {
 
     /// One mail.
     pub(crate) fn message(&self, id: u64) -> Option<Arc<Captured>> {
-        self.messages_since(id).into_iter().next().filter(|message| message.id == id)
+        self.messages_since(id)
+            .into_iter()
+            .next()
+            .filter(|message| message.id == id)
     }
 
     /// Mails to one of these envelope addresses, compared folded.
     pub(crate) fn count(&self, addresses: &[String]) -> usize {
-        self.lock().messages.iter().filter(|message| is_to(message, addresses)).count()
+        self.lock()
+            .messages
+            .iter()
+            .filter(|message| is_to(message, addresses))
+            .count()
     }
 
     /// Forgets the mails to these envelope addresses and tells how many there were.
@@ -102,16 +116,26 @@ impl Mailbox {
 }
 
 fn is_to(message: &Captured, addresses: &[String]) -> bool {
-    message.to.iter().any(|to| addresses.iter().any(|address| address.eq_ignore_ascii_case(to)))
+    message
+        .to
+        .iter()
+        .any(|to| addresses.iter().any(|address| address.eq_ignore_ascii_case(to)))
 }
 
 fn headers(mail: &mail_parser::Message<'_>) -> Vec<(String, String)> {
-    mail.headers_raw().map(|(name, value)| (name.to_owned(), unfold(value))).collect()
+    mail.headers_raw()
+        .map(|(name, value)| (name.to_owned(), unfold(value)))
+        .collect()
 }
 
 /// A header value on one line (RFC 5322 §2.2.3).
 fn unfold(value: &str) -> String {
-    value.split(['\r', '\n']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    value
+        .split(['\r', '\n'])
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -126,7 +150,10 @@ mod tests {
             mailbox.deliver("shop@example.org".to_owned(), vec![to.to_owned()], raw.into_bytes());
         }
         assert_eq!(mailbox.messages_since(1).len(), 2);
-        assert_eq!(mailbox.message(0).unwrap().headers[1], ("Subject".to_owned(), "Hello there".to_owned()));
+        assert_eq!(
+            mailbox.message(0).unwrap().headers[1],
+            ("Subject".to_owned(), "Hello there".to_owned())
+        );
         assert_eq!(mailbox.forget(&["ada@example.org".to_owned()]), 2);
         assert!(mailbox.message(0).is_none());
         assert_eq!(mailbox.messages_since(0).len(), 1);

@@ -43,11 +43,19 @@ async fn list(State(dev): State<Dev>, Query(page): Query<From>, headers: HeaderM
     if !dev.admits(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if accept.contains("text/html") {
         return Html(PAGE).into_response();
     }
-    let messages: Vec<_> = dev.mailbox.messages_since(page.from).into_iter().take(PAGE_SIZE).collect();
+    let messages: Vec<_> = dev
+        .mailbox
+        .messages_since(page.from)
+        .into_iter()
+        .take(PAGE_SIZE)
+        .collect();
     let next_from = messages.last().map_or(page.from, |last| last.id + 1);
     let messages: Vec<Value> = messages.iter().map(|message| dev.json(message)).collect();
     Json(json!({ "messages": messages, "next_from": next_from })).into_response()
@@ -66,7 +74,10 @@ async fn raw(State(dev): State<Dev>, Path(id): Path<u64>, headers: HeaderMap) ->
 impl Dev {
     fn admits(&self, headers: &HeaderMap) -> bool {
         let Some(key) = &self.key else { return true };
-        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         // Digests of equal length take the same time to compare wherever they differ.
         let digest = chappe_kit::keys::digest;
         digest(given.as_bytes()) == digest(format!("Bearer {key}").as_bytes())

@@ -36,20 +36,32 @@ pub(crate) struct CaptureSubject {
 
 impl CaptureSubject {
     pub(crate) fn new(mailbox: Mailbox, profile_store: Peer) -> Self {
-        Self { mailbox, profile_store: ProfileServiceClient::new(profile_store), addresses: Arc::default() }
+        Self {
+            mailbox,
+            profile_store: ProfileServiceClient::new(profile_store),
+            addresses: Arc::default(),
+        }
     }
 
     async fn look_up(&self, project: ProjectId, subject: &Subject) -> Result<Vec<String>, Error> {
         let found = retrying(|| {
-            let request = GetProfilesRequest { profile_ids: subject.profile_ids.clone() };
+            let request = GetProfilesRequest {
+                profile_ids: subject.profile_ids.clone(),
+            };
             let (mut store, request) = (self.profile_store.clone(), call(project, request));
             async move { store.get_profiles(request).await }
         });
-        let profiles = found.await?.into_inner().profiles.into_iter().filter_map(|result| result.profile);
-        let address = |profile: chappe_proto::profile::Profile| match profile.attributes.get("$email_address")?.kind.as_ref()? {
-            Kind::StringValue(address) => Some(address.clone()),
-            _ => None,
-        };
+        let profiles = found
+            .await?
+            .into_inner()
+            .profiles
+            .into_iter()
+            .filter_map(|result| result.profile);
+        let address =
+            |profile: chappe_proto::profile::Profile| match profile.attributes.get("$email_address")?.kind.as_ref()? {
+                Kind::StringValue(address) => Some(address.clone()),
+                _ => None,
+            };
         Ok(profiles.filter_map(address).collect())
     }
 
@@ -105,7 +117,10 @@ impl DataSubjectService for CaptureSubject {
         let (project, subject) = subject_of(&request, request.get_ref().subject.as_ref())?;
         let deleted = self.mailbox.forget(&self.known(project, &subject));
         let deleted = HashMap::from([("captured_mails".to_owned(), i64::try_from(deleted).unwrap_or(i64::MAX))]);
-        Ok(Response::new(EraseSubjectResponse { deleted, retained: Vec::new() }))
+        Ok(Response::new(EraseSubjectResponse {
+            deleted,
+            retained: Vec::new(),
+        }))
     }
 
     async fn verify_erased(
@@ -115,6 +130,8 @@ impl DataSubjectService for CaptureSubject {
         let (project, subject) = subject_of(&request, request.get_ref().subject.as_ref())?;
         let left = self.mailbox.count(&self.known(project, &subject));
         let remaining = (left > 0).then(|| ("captured_mails".to_owned(), i64::try_from(left).unwrap_or(i64::MAX)));
-        Ok(Response::new(VerifyErasedResponse { remaining: remaining.into_iter().collect() }))
+        Ok(Response::new(VerifyErasedResponse {
+            remaining: remaining.into_iter().collect(),
+        }))
     }
 }

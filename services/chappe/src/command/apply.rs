@@ -56,5 +56,9 @@ fn located(refusal: &Refusal, documents: &[Document]) -> String {
         Some(format!("{}: {path}: {message}", document.place(path)))
     });
     let lines: Vec<String> = lines.collect();
-    if lines.is_empty() { refusal.message() } else { format!("nothing was applied\n{}", lines.join("\n")) }
+    if lines.is_empty() {
+        refusal.message()
+    } else {
+        format!("nothing was applied\n{}", lines.join("\n"))
+    }
 }

@@ -34,8 +34,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             output::print(form, &found, messages)?;
         }
         "profile" | "profiles" => {
-            let id = args.name.ok_or_else(|| anyhow::anyhow!("name the custom id: chappe get profile ID"))?;
-            let found = client.get(&format!("/chappe/v1/profiles?custom_id={}", kind::escape(&id))).await?;
+            let id = args
+                .name
+                .ok_or_else(|| anyhow::anyhow!("name the custom id: chappe get profile ID"))?;
+            let found = client
+                .get(&format!("/chappe/v1/profiles?custom_id={}", kind::escape(&id)))
+                .await?;
             output::print(form, &found, output::members)?;
         }
         other => resources(&client, form, kind::canonical(other)?, args.name.as_deref()).await?,
@@ -79,7 +83,15 @@ fn table(found: &Value) -> Table {
 }
 
 fn messages(found: &Value) -> Table {
-    let columns = ["enqueued_at", "state", "reason", "template", "step", "attempts", "message_id"];
+    let columns = [
+        "enqueued_at",
+        "state",
+        "reason",
+        "template",
+        "step",
+        "attempts",
+        "message_id",
+    ];
     let mut table = output::table(columns.map(|column| column));
     for message in found["messages"].as_array().into_iter().flatten() {
         table.add_row(columns.map(|column| output::cell(&message[column])));

@@ -15,9 +15,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
-    let url = format!("http://{}/readyz", args.address.trim_start_matches("http://").trim_end_matches('/'));
+    let url = format!(
+        "http://{}/readyz",
+        args.address.trim_start_matches("http://").trim_end_matches('/')
+    );
     let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-    let response = http.get(&url).send().await.with_context(|| format!("cannot reach {url}"))?;
+    let response = http
+        .get(&url)
+        .send()
+        .await
+        .with_context(|| format!("cannot reach {url}"))?;
     let (ready, text) = (response.status().is_success(), response.text().await?);
     print!("{text}");
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -47,7 +47,13 @@ pub(crate) async fn run(kind: Kind) -> Result<ExitCode> {
     let credentials = Credentials::read(&args.target.data_dir)?.unwrap_or_default();
     let given = |flag: Option<String>, file: String, what: &str| {
         let value = flag.unwrap_or(file);
-        if value.is_empty() { Err(anyhow!("{what} is not known; name the data directory of chappe up with --data-dir")) } else { Ok(value) }
+        if value.is_empty() {
+            Err(anyhow!(
+                "{what} is not known; name the data directory of chappe up with --data-dir"
+            ))
+        } else {
+            Ok(value)
+        }
     };
     let address = given(args.grpc, credentials.grpc_addr, "the gRPC address")?;
     let token = given(args.target.token, credentials.rest_api_key, "the REST key")?;
@@ -72,7 +78,9 @@ pub(crate) async fn run(kind: Kind) -> Result<ExitCode> {
 
 fn instant(text: &str) -> Result<Timestamp> {
     let micros = chappe_query::parse_instant(text);
-    micros.map(Timestamp::from_micros).ok_or_else(|| anyhow!("--as-of {text} is not a time such as 2026-07-01T00:00:00Z"))
+    micros
+        .map(Timestamp::from_micros)
+        .ok_or_else(|| anyhow!("--as-of {text} is not a time such as 2026-07-01T00:00:00Z"))
 }
 
 fn progress() -> ProgressBar {

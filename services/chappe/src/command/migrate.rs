@@ -21,8 +21,15 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let settings = args.flags.load()?;
     for service in database::selected(args.service.as_deref())? {
-        let applied = database::open(&settings, &args.data_dir, service).await?.migrate().await?;
-        let steps = if applied.is_empty() { "up to date".to_owned() } else { format!("applied {}", applied.join(", ")) };
+        let applied = database::open(&settings, &args.data_dir, service)
+            .await?
+            .migrate()
+            .await?;
+        let steps = if applied.is_empty() {
+            "up to date".to_owned()
+        } else {
+            format!("applied {}", applied.join(", "))
+        };
         println!("{service}: {steps}");
     }
     Ok(ExitCode::SUCCESS)

@@ -51,7 +51,11 @@ pub(crate) struct Common {
 
 pub(crate) async fn run(kind: Kind) -> Result<ExitCode> {
     match kind {
-        Kind::Review { custom_id, file, common } => review(&custom_id, file, &common).await,
+        Kind::Review {
+            custom_id,
+            file,
+            common,
+        } => review(&custom_id, file, &common).await,
         Kind::Erase { custom_id, common } => erase(&custom_id, &common).await,
     }
 }
@@ -61,7 +65,9 @@ async fn review(custom_id: &str, file: PathBuf, common: &Common) -> Result<ExitC
     let mut request = request(&client, "review", custom_id, common.wait).await?;
     if let Some(url) = request["archive_url"].as_str() {
         let archive = client.download(url).await?;
-        tokio::fs::write(&file, archive).await.with_context(|| format!("cannot write {}", file.display()))?;
+        tokio::fs::write(&file, archive)
+            .await
+            .with_context(|| format!("cannot write {}", file.display()))?;
         request["file"] = Value::from(file.display().to_string());
     }
     finish(&request, common)
@@ -96,15 +102,31 @@ async fn request(client: &Client, kind: &str, custom_id: &str, wait: u64) -> Res
 fn finish(request: &Value, common: &Common) -> Result<ExitCode> {
     output::print(common.output.output, request, |request| {
         let mut table = output::table(["what", "value"]);
-        for (key, value) in request.as_object().into_iter().flatten().filter(|(key, _)| *key != "participants") {
+        for (key, value) in request
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| *key != "participants")
+        {
             table.add_row([key.replace('_', " "), output::cell(value)]);
         }
         for participant in request["participants"].as_array().into_iter().flatten() {
-            let verified = if participant["verified"] == true { "verified" } else { "not verified" };
+            let verified = if participant["verified"] == true {
+                "verified"
+            } else {
+                "not verified"
+            };
             let deleted = output::cell(&participant["deleted"]);
-            table.add_row([output::cell(&participant["service"]), format!("{verified}; deleted: {deleted}")]);
+            table.add_row([
+                output::cell(&participant["service"]),
+                format!("{verified}; deleted: {deleted}"),
+            ]);
         }
         table
     })?;
-    Ok(if request["error"].is_string() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if request["error"].is_string() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }

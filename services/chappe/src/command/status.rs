@@ -40,7 +40,10 @@ fn table(status: &Value) -> Table {
     for automation in status["automations"].as_array().into_iter().flatten() {
         let counts = ["live", "completed", "cancelled", "ended"];
         let counts = counts.map(|state| format!("{} {state}", output::cell(&automation[state])));
-        table.add_row([format!("automation {}", output::cell(&automation["name"])), counts.join(", ")]);
+        table.add_row([
+            format!("automation {}", output::cell(&automation["name"])),
+            counts.join(", "),
+        ]);
     }
     table
 }

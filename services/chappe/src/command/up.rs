@@ -5,7 +5,10 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use chappe_kit::{config, telemetry};
 
-use crate::{mesh::embedded::Embedded, settings::Flags};
+use crate::{
+    mesh::embedded::{self, Embedded},
+    settings::Flags,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -17,7 +20,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
-    let settings = args.flags.load()?;
+    let settings = args.flags.load_over(&embedded::defaults())?;
     if args.flags.dump_config {
         println!("{}", config::dump(&settings)?);
         return Ok(ExitCode::SUCCESS);
@@ -25,7 +28,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     telemetry::init_logs(&settings.log)?;
     let mesh = Embedded::start(settings, &args.data_dir).await?;
     let at = mesh.credentials();
-    println!("chappe ready rest={} grpc={} admin={}", at.rest_url, at.grpc_addr, at.admin_url);
+    println!(
+        "chappe ready rest={} grpc={} admin={}",
+        at.rest_url, at.grpc_addr, at.admin_url
+    );
     if mesh.mailbox().is_some() {
         eprintln!("e-mails stay here: {}", at.smtp_capture_url);
     }

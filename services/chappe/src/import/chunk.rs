@@ -1,7 +1,7 @@
 //! Rows gathered into the calls that carry them.
 
 use anyhow::Result;
-use chappe_ids::ProjectId;
+use chappe_ids::{EventId, ProjectId};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -15,8 +15,8 @@ use super::{
 const MAX_ITEMS: usize = 1_000;
 /// Events in one call.
 const MAX_EVENTS: usize = 15_000;
-/// JSON in one call, in bytes: half of what the gateway takes, since sizes are estimates.
-const MAX_BYTES: usize = 4 << 20;
+/// JSON in one call, in bytes: half of what the gateway takes, since sizes are estimated.
+const MAX_BYTES: usize = 8 << 20;
 /// Rows that cannot be read, before they are told: a file of nothing else must not pile up.
 const MAX_FAULTS: usize = 1_000;
 /// Bytes around the custom id and the attributes of an event, about.
@@ -53,16 +53,17 @@ impl Chunk {
     }
 
     /// Rows of one person that follow each other share an item.
-    fn push(&mut self, line: u64, custom_id: &str, event: Json, size: usize) {
-        match (self.items.last_mut(), self.lines.last_mut()) {
-            (Some(item), Some(lines)) if item.custom_id == custom_id => {
-                item.events.push(event);
-                lines.push(line);
-            }
-            _ => {
-                self.items.push(Item { custom_id: custom_id.to_owned(), events: vec![event] });
-                self.lines.push(vec![line]);
-            }
+    fn push(&mut self, line: u64, row: Row, id: EventId, size: usize) {
+        if self.items.last().is_none_or(|item| item.custom_id != row.custom_id) {
+            self.items.push(Item {
+                custom_id: row.custom_id.clone(),
+                events: Vec::new(),
+            });
+            self.lines.push(Vec::new());
+        }
+        if let (Some(item), Some(lines)) = (self.items.last_mut(), self.lines.last_mut()) {
+            item.events.push(row.into_event(id));
+            lines.push(line);
         }
         self.events += 1;
         self.bytes += size;
@@ -72,23 +73,28 @@ impl Chunk {
 /// Cuts a file into chunks, giving every event its id on the way.
 pub(super) struct Chunks<S> {
     source: S,
-    position: fn(&S) -> u64,
+    bytes_read: fn(&S) -> u64,
     project: ProjectId,
     occurrences: Occurrences,
 }
 
 impl<S: Iterator<Item = Result<Line>>> Chunks<S> {
-    /// `position` tells how many bytes of the file have been read.
-    pub(super) fn new(source: S, position: fn(&S) -> u64, project: ProjectId) -> Self {
-        Self { source, position, project, occurrences: Occurrences::default() }
+    /// `bytes_read` tells how many bytes of the file have been read.
+    pub(super) fn new(source: S, bytes_read: fn(&S) -> u64, project: ProjectId) -> Self {
+        Self {
+            source,
+            bytes_read,
+            project,
+            occurrences: Occurrences::default(),
+        }
     }
 
     fn add(&mut self, chunk: &mut Chunk, line: u64, row: Row) {
-        let size = OVERHEAD + row.size();
-        let occurrence = self.occurrences.before(row.id(self.project, 0));
-        let id = row.id(self.project, occurrence);
-        let custom_id = row.custom_id.clone();
-        chunk.push(line, &custom_id, row.into_event(id), size);
+        let attributes = row.canonical_attributes();
+        let id = |occurrence| row.id(self.project, &attributes, occurrence);
+        let id = id(self.occurrences.before(id(0)));
+        let size = OVERHEAD + row.custom_id.len() + attributes.len();
+        chunk.push(line, row, id, size);
     }
 }
 
@@ -110,7 +116,7 @@ impl<S: Iterator<Item = Result<Line>>> Iterator for Chunks<S> {
                 }
             }
         }
-        chunk.end = (self.position)(&self.source);
+        chunk.end = (self.bytes_read)(&self.source);
         (chunk.rows > 0).then_some(Ok(chunk))
     }
 }
@@ -124,7 +130,12 @@ mod tests {
     use super::*;
 
     fn chunks(rows: impl IntoIterator<Item = (&'static str, &'static str)>) -> Vec<Chunk> {
-        let line = |(at, (id, time)): (u64, _)| Ok(Line { number: at, row: Row::new(id, "e", time, []) });
+        let line = |(at, (id, time)): (u64, _)| {
+            Ok(Line {
+                number: at,
+                row: Row::new(id, "e", time, []),
+            })
+        };
         let source = (1..).zip(rows).map(line);
         let project = ProjectId::from_uuid(Uuid::from_u128(1));
         Chunks::new(source, |_| 0, project).map(Result::unwrap).collect()
@@ -132,7 +143,13 @@ mod tests {
 
     #[test]
     fn neighbours_of_one_person_share_an_item() {
-        let chunks = chunks([("a", "2020-01-01"), ("a", "2020-01-02"), ("b", "2020-01-01"), ("", "2020-01-01"), ("a", "2020-01-03")]);
+        let chunks = chunks([
+            ("a", "2020-01-01"),
+            ("a", "2020-01-02"),
+            ("b", "2020-01-01"),
+            ("", "2020-01-01"),
+            ("a", "2020-01-03"),
+        ]);
         assert_eq!(chunks.len(), 1);
         assert_eq!(chunks[0].lines, [vec![1, 2], vec![3], vec![5]]);
         assert_eq!(chunks[0].rows, 5);
@@ -144,7 +161,10 @@ mod tests {
         let chunks = chunks((0..2_500).map(|n| (if n % 2 == 0 { "a" } else { "b" }, "2020-01-01")));
         let items: Vec<usize> = chunks.iter().map(|chunk| chunk.items.len()).collect();
         assert_eq!(items, [1_000, 1_000, 500]);
-        let events = chunks.iter().flat_map(|chunk| &chunk.items).flat_map(|item| &item.events);
+        let events = chunks
+            .iter()
+            .flat_map(|chunk| &chunk.items)
+            .flat_map(|item| &item.events);
         let ids: HashSet<_> = events.map(|event| event["id"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), 2_500);
     }
@@ -152,6 +172,9 @@ mod tests {
     #[test]
     fn a_file_of_faults_is_told_in_parts() {
         let chunks = chunks((0..1_500).map(|_| ("", "2020-01-01")));
-        assert_eq!(chunks.iter().map(|chunk| chunk.faults.len()).collect::<Vec<_>>(), [1_000, 500]);
+        assert_eq!(
+            chunks.iter().map(|chunk| chunk.faults.len()).collect::<Vec<_>>(),
+            [1_000, 500]
+        );
     }
 }

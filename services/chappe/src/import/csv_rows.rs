@@ -4,9 +4,9 @@ use std::{collections::HashSet, io::Read};
 
 use anyhow::{Context, Result, bail};
 use chappe_query::{LABEL, Name};
-use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::{
+    csv_file::CsvFile,
     row::{Fault, Row},
     source::Line,
     value::{self, Type},
@@ -14,16 +14,6 @@ use super::{
 
 /// The columns before those of the attributes.
 const FIXED: [&str; 3] = ["custom_id", "event", "time"];
-
-/// Rows of any length, as bytes: what is wrong with one of them is found row by row.
-pub(super) fn reader<R: Read>(input: R) -> Reader<R> {
-    ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input)
-}
-
-/// A row number from a position; the first line is 1.
-pub(super) fn line_of(record: &ByteRecord) -> u64 {
-    record.position().map_or(0, csv::Position::line)
-}
 
 #[derive(Debug)]
 struct Column {
@@ -33,35 +23,34 @@ struct Column {
 
 /// The rows after the header.
 pub(super) struct CsvRows<R> {
-    reader: Reader<R>,
+    file: CsvFile<R>,
     columns: Vec<Column>,
-    record: ByteRecord,
 }
 
 impl<R: Read> CsvRows<R> {
     /// Reads the header.
     pub(super) fn new(input: R) -> Result<Self> {
-        let mut reader = reader(input);
-        let mut record = ByteRecord::new();
-        if !reader.read_byte_record(&mut record)? {
+        let mut file = CsvFile::new(input);
+        if !file.advance()? {
             bail!("the file is empty; its first line must be custom_id,event,time,<attribute>…");
         }
-        let columns = header(&record)?;
-        Ok(Self { reader, columns, record })
+        let columns = header(&file)?;
+        Ok(Self { file, columns })
     }
 
-    pub(super) fn position(&self) -> u64 {
-        self.reader.position().byte()
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.file.bytes_read()
     }
 
     fn row(&self) -> Result<Row, Fault> {
         let expected = FIXED.len() + self.columns.len();
-        if self.record.len() != expected {
-            return Err(Fault::new("", format!("has {} cells instead of {expected}", self.record.len())));
+        if self.file.len() != expected {
+            return Err(Fault::new(
+                "",
+                format!("has {} cells instead of {expected}", self.file.len()),
+            ));
         }
-        let text = |at: usize, column: &str| {
-            std::str::from_utf8(&self.record[at]).map_err(|_| Fault::new(column, "is not UTF-8"))
-        };
+        let text = |at: usize, column: &str| self.file.text(at).ok_or_else(|| Fault::new(column, "is not UTF-8"));
         let [custom_id, event, time] = [0, 1, 2].map(|at| text(at, FIXED[at]));
         let mut attributes = Vec::with_capacity(self.columns.len());
         for (at, Column { name, kind }) in self.columns.iter().enumerate() {
@@ -76,19 +65,29 @@ impl<R: Read> Iterator for CsvRows<R> {
     type Item = Result<Line>;
 
     fn next(&mut self) -> Option<Result<Line>> {
-        match self.reader.read_byte_record(&mut self.record) {
-            Ok(true) => Some(Ok(Line { number: line_of(&self.record), row: self.row() })),
+        match self.file.advance() {
+            Ok(true) => Some(Ok(Line {
+                number: self.file.line(),
+                row: self.row(),
+            })),
             Ok(false) => None,
             Err(error) => Some(Err(error.into())),
         }
     }
 }
 
-fn header(record: &ByteRecord) -> Result<Vec<Column>> {
-    let cells: Vec<&str> = record.iter().map(std::str::from_utf8).collect::<Result<_, _>>().context("line 1 is not UTF-8")?;
-    let folded = cells.iter().take(FIXED.len()).map(|cell| cell.trim_ascii().to_ascii_lowercase());
+fn header<R: Read>(file: &CsvFile<R>) -> Result<Vec<Column>> {
+    let cells: Option<Vec<&str>> = (0..file.len()).map(|at| file.text(at)).collect();
+    let cells = cells.context("line 1 is not UTF-8")?;
+    let folded = cells
+        .iter()
+        .take(FIXED.len())
+        .map(|cell| cell.trim_ascii().to_ascii_lowercase());
     if !folded.eq(FIXED) {
-        bail!("line 1 must begin with {}, then a column per attribute", FIXED.join(","));
+        bail!(
+            "line 1 must begin with {}, then a column per attribute",
+            FIXED.join(",")
+        );
     }
     let mut seen = HashSet::new();
     let mut columns = Vec::with_capacity(cells.len());
@@ -104,11 +103,18 @@ fn header(record: &ByteRecord) -> Result<Vec<Column>> {
 
 fn column(cell: &str) -> Result<Column> {
     let cell = cell.trim_ascii();
-    let (name, word) = cell.split_once(':').map_or((cell, None), |(name, word)| (name, Some(word)));
+    let (name, word) = cell
+        .split_once(':')
+        .map_or((cell, None), |(name, word)| (name, Some(word)));
     if name == LABEL && word.is_none() {
-        return Ok(Column { name: LABEL.to_owned(), kind: Type::String });
+        return Ok(Column {
+            name: LABEL.to_owned(),
+            kind: Type::String,
+        });
     }
-    let name = Name::parse(name).with_context(|| format!("{name:?} is not the name of an attribute"))?.into_string();
+    let name = Name::parse(name)
+        .with_context(|| format!("{name:?} is not the name of an attribute"))?
+        .into_string();
     let Ok(kind) = word.map_or(Ok(Type::Look), |word| word.trim_ascii().parse()) else {
         bail!("{cell:?}: after the colon there is string, int, float, bool, date or url");
     };
@@ -123,7 +129,9 @@ mod tests {
 
     fn lines(text: &[u8]) -> Vec<(u64, Result<Row, Fault>)> {
         let rows = CsvRows::new(text).unwrap();
-        rows.map(|line| line.unwrap()).map(|line| (line.number, line.row)).collect()
+        rows.map(|line| line.unwrap())
+            .map(|line| (line.number, line.row))
+            .collect()
     }
 
     fn refusal(text: &str) -> String {
@@ -132,8 +140,14 @@ mod tests {
 
     #[test]
     fn rows_are_typed_by_header_or_look() {
-        let lines = lines(b"\xef\xbb\xbfCustom_ID, event ,time,Zip:string,amount,$label\r\nu1,Buy,2020-01-01,0750,9.5,\"a, b\"\r\n");
-        let attributes = [("zip", json!("0750")), ("amount", json!(9.5)), ("$label", json!("a, b"))];
+        let lines = lines(
+            b"\xef\xbb\xbfCustom_ID, event ,time,Zip:string,amount,$label\r\nu1,Buy,2020-01-01,0750,9.5,\"a, b\"\r\n",
+        );
+        let attributes = [
+            ("zip", json!("0750")),
+            ("amount", json!(9.5)),
+            ("$label", json!("a, b")),
+        ];
         let attributes = attributes.map(|(name, value)| (name.to_owned(), value));
         assert_eq!(lines, [(2, Row::new("u1", "buy", "2020-01-01", attributes))]);
     }
@@ -142,8 +156,20 @@ mod tests {
     fn a_row_that_cannot_be_read_leaves_the_others() {
         let text = b"custom_id,event,time,n:int\nu1,e,2020-01-01,x\nu1,e,2020-01-01\nu1,e,2020-01-01,\"a\nb\"\nu\xff,e,2020-01-01,1\nu1,e,2020-01-01,1\n";
         let lines = lines(text);
-        let faults: Vec<_> = lines.iter().map(|(line, row)| (*line, row.as_ref().err().map(|fault| fault.column.as_str()))).collect();
-        assert_eq!(faults, [(2, Some("n")), (3, Some("")), (4, Some("n")), (6, Some("custom_id")), (7, None)]);
+        let faults: Vec<_> = lines
+            .iter()
+            .map(|(line, row)| (*line, row.as_ref().err().map(|fault| fault.column.as_str())))
+            .collect();
+        assert_eq!(
+            faults,
+            [
+                (2, Some("n")),
+                (3, Some("")),
+                (4, Some("n")),
+                (6, Some("custom_id")),
+                (7, None)
+            ]
+        );
         assert_eq!(lines[1].1.as_ref().unwrap_err().reason, "has 3 cells instead of 4");
     }
 
@@ -151,8 +177,14 @@ mod tests {
     fn a_header_that_cannot_be_used_says_why() {
         assert!(refusal("").contains("the file is empty"));
         assert!(refusal("event,custom_id,time\n").contains("must begin with custom_id,event,time"));
-        assert_eq!(refusal("custom_id,event,time,a b\n"), "line 1, column 4: \"a b\" is not the name of an attribute: a name has 1 to 30 letters, digits or underscores");
+        assert_eq!(
+            refusal("custom_id,event,time,a b\n"),
+            "line 1, column 4: \"a b\" is not the name of an attribute: a name has 1 to 30 letters, digits or underscores"
+        );
         assert!(refusal("custom_id,event,time,a:money\n").contains("string, int, float"));
-        assert_eq!(refusal("custom_id,event,time,a,A:int\n"), "line 1, column 5: a is there twice");
+        assert_eq!(
+            refusal("custom_id,event,time,a,A:int\n"),
+            "line 1, column 5: a is there twice"
+        );
     }
 }

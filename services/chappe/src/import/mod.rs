@@ -1,6 +1,7 @@
 //! Files as a client of the gateway: read as a stream, sent in chunks, repeated where that may help.
 
 mod chunk;
+mod csv_file;
 mod csv_rows;
 mod emails;
 mod events;

@@ -35,10 +35,15 @@ pub(super) struct NdjsonRows<R> {
 
 impl<R: BufRead> NdjsonRows<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, number: 0, position: 0, line: Vec::new() }
+        Self {
+            input,
+            number: 0,
+            position: 0,
+            line: Vec::new(),
+        }
     }
 
-    pub(super) fn position(&self) -> u64 {
+    pub(super) fn bytes_read(&self) -> u64 {
         self.position
     }
 
@@ -66,10 +71,19 @@ impl<R: BufRead> NdjsonRows<R> {
         let text = std::str::from_utf8(line).map_err(|_| Fault::new("", "is not UTF-8"))?;
         // The message may quote what is on the line; where it is says enough.
         let written: Written = serde_json::from_str(text).map_err(|error| {
-            let what = if error.is_data() { "is not {\"custom_id\",\"event\",\"time\",\"attributes\"}" } else { "is not JSON" };
+            let what = if error.is_data() {
+                "is not {\"custom_id\",\"event\",\"time\",\"attributes\"}"
+            } else {
+                "is not JSON"
+            };
             Fault::new("", format!("{what}, at character {}", error.column()))
         })?;
-        Row::new(&written.custom_id, &written.event, &written.time, written.attributes.unwrap_or_default())
+        Row::new(
+            &written.custom_id,
+            &written.event,
+            &written.time,
+            written.attributes.unwrap_or_default(),
+        )
     }
 }
 
@@ -80,7 +94,12 @@ impl<R: BufRead> Iterator for NdjsonRows<R> {
         loop {
             match self.read_line() {
                 Ok(true) if self.line.trim_ascii().is_empty() => {}
-                Ok(true) => return Some(Ok(Line { number: self.number, row: self.row() })),
+                Ok(true) => {
+                    return Some(Ok(Line {
+                        number: self.number,
+                        row: self.row(),
+                    }));
+                }
                 Ok(false) => return None,
                 Err(error) => return Some(Err(error.into())),
             }
@@ -101,17 +120,35 @@ mod tests {
         let typo = good.replace("attributes", "attribute");
         let text = format!("\u{feff}{good}\n\nnot json\n{long}\n{typo}\n{{\"custom_id\":5}}\n{good}");
         let rows = NdjsonRows::new(text.as_bytes());
-        let lines: Vec<_> = rows.map(|line| line.unwrap()).map(|line| (line.number, line.row)).collect();
+        let lines: Vec<_> = rows
+            .map(|line| line.unwrap())
+            .map(|line| (line.number, line.row))
+            .collect();
         let row = Row::new("u1", "buy", "2020-01-01", [("n".to_owned(), json!([1, null]))]);
         let reasons = [
             (3, "is not JSON, at character 2"),
             (4, "is longer than 1048576 bytes"),
-            (5, "is not {\"custom_id\",\"event\",\"time\",\"attributes\"}, at character 63"),
-            (6, "is not {\"custom_id\",\"event\",\"time\",\"attributes\"}, at character 14"),
+            (
+                5,
+                "is not {\"custom_id\",\"event\",\"time\",\"attributes\"}, at character 63",
+            ),
+            (
+                6,
+                "is not {\"custom_id\",\"event\",\"time\",\"attributes\"}, at character 14",
+            ),
         ];
-        assert_eq!(lines[0], (1, Row::new("u1", "buy", "2020-01-01", [("n".to_owned(), json!([1, null]))])));
+        assert_eq!(
+            lines[0],
+            (
+                1,
+                Row::new("u1", "buy", "2020-01-01", [("n".to_owned(), json!([1, null]))])
+            )
+        );
         for ((line, reason), found) in reasons.iter().zip(&lines[1..]) {
-            assert_eq!((found.0, found.1.as_ref().unwrap_err().reason.as_str()), (*line, *reason));
+            assert_eq!(
+                (found.0, found.1.as_ref().unwrap_err().reason.as_str()),
+                (*line, *reason)
+            );
         }
         assert_eq!(lines[5], (7, row));
     }

@@ -29,7 +29,10 @@ mod tests {
 
     #[test]
     fn equal_rows_are_counted_and_others_are_not() {
-        let (a, b) = (EventId::from_uuid(Uuid::from_u128(1)), EventId::from_uuid(Uuid::from_u128(2)));
+        let (a, b) = (
+            EventId::from_uuid(Uuid::from_u128(1)),
+            EventId::from_uuid(Uuid::from_u128(2)),
+        );
         let mut occurrences = Occurrences::default();
         assert_eq!([a, b, a, a, b].map(|id| occurrences.before(id)), [0, 0, 1, 2, 1]);
     }

@@ -1,8 +1,4 @@
-use std::{
-    fs::File,
-    io::BufReader,
-    path::Path,
-};
+use std::{ffi::OsStr, fs::File, io::BufReader, path::Path};
 
 use anyhow::{Context, Result, bail};
 
@@ -31,7 +27,7 @@ pub(super) enum Source {
 impl Source {
     /// Opens a file by the form its name tells.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+        let extension = path.extension().map(OsStr::to_ascii_lowercase);
         let input = || open(path);
         match extension.as_ref().and_then(|extension| extension.to_str()) {
             Some("csv") => {
@@ -39,15 +35,18 @@ impl Source {
                 Ok(Self::Csv(Box::new(rows)))
             }
             Some("ndjson" | "jsonl") => Ok(Self::Ndjson(NdjsonRows::new(input()?))),
-            _ => bail!("{}: the name must end in .csv or .ndjson, so that its form is known", path.display()),
+            _ => bail!(
+                "{}: the name must end in .csv or .ndjson, so that its form is known",
+                path.display()
+            ),
         }
     }
 
     /// Bytes read so far.
-    pub(super) fn position(&self) -> u64 {
+    pub(super) fn bytes_read(&self) -> u64 {
         match self {
-            Self::Csv(rows) => rows.position(),
-            Self::Ndjson(rows) => rows.position(),
+            Self::Csv(rows) => rows.bytes_read(),
+            Self::Ndjson(rows) => rows.bytes_read(),
         }
     }
 }

@@ -146,7 +146,10 @@ mod tests {
             ("false", json!({"a": false})),
             ("2020-02-29", json!({"date(a)": "2020-02-29T00:00:00Z"})),
             ("2020-02-29T12:00:00+02:00", json!({"date(a)": "2020-02-29T10:00:00Z"})),
-            ("https://shop.example/a?b", json!({"url(a)": "https://shop.example/a?b"})),
+            (
+                "https://shop.example/a?b",
+                json!({"url(a)": "https://shop.example/a?b"}),
+            ),
             ("", Json::Null),
             (" \t", Json::Null),
         ];
@@ -157,9 +160,26 @@ mod tests {
 
     #[test]
     fn what_only_resembles_a_type_stays_text() {
-        let texts = ["007", "+33639981337", "9223372036854775808", "1,5", "NaN", "inf", "1e999", "yes", "2020-02-30"];
-        for text in texts.into_iter().chain(["20200229", "http://", "https://a b", "ftp://a.example", " padded "]) {
-            let expected = if text == "20200229" { json!({"a": 20_200_229}) } else { json!({ "a": text }) };
+        let texts = [
+            "007",
+            "+33639981337",
+            "9223372036854775808",
+            "1,5",
+            "NaN",
+            "inf",
+            "1e999",
+            "yes",
+            "2020-02-30",
+        ];
+        for text in texts
+            .into_iter()
+            .chain(["20200229", "http://", "https://a b", "ftp://a.example", " padded "])
+        {
+            let expected = if text == "20200229" {
+                json!({"a": 20_200_229})
+            } else {
+                json!({ "a": text })
+            };
             assert_eq!(looked(text), expected);
         }
     }
@@ -171,9 +191,22 @@ mod tests {
         assert_eq!(typed("float", "5").unwrap(), ("a".to_owned(), json!(5.0)));
         assert_eq!(typed("int", "007").unwrap(), ("a".to_owned(), json!(7)));
         assert_eq!(typed("bool", "1").unwrap(), ("a".to_owned(), json!(true)));
-        assert_eq!(typed("date", "86400").unwrap(), ("date(a)".to_owned(), json!("1970-01-02T00:00:00Z")));
-        assert_eq!(typed("url", "app://open").unwrap(), ("url(a)".to_owned(), json!("app://open")));
-        let refused = [("int", "5.0"), ("float", "inf"), ("float", "x"), ("bool", "yes"), ("date", "today"), ("url", "a.example")];
+        assert_eq!(
+            typed("date", "86400").unwrap(),
+            ("date(a)".to_owned(), json!("1970-01-02T00:00:00Z"))
+        );
+        assert_eq!(
+            typed("url", "app://open").unwrap(),
+            ("url(a)".to_owned(), json!("app://open"))
+        );
+        let refused = [
+            ("int", "5.0"),
+            ("float", "inf"),
+            ("float", "x"),
+            ("bool", "yes"),
+            ("date", "today"),
+            ("url", "a.example"),
+        ];
         for (word, cell) in refused {
             assert!(typed(word, cell).is_err(), "{word} {cell}");
         }

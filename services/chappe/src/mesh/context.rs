@@ -11,7 +11,7 @@ use chappe_kit::{
         layer::{Auth, stack},
         peer::Connector,
     },
-    health::HealthBuilder,
+    health,
 };
 use chappe_store::Db;
 use tonic::service::Routes;
@@ -20,8 +20,13 @@ use super::database::{self, Database};
 use crate::settings::{Peers, Settings};
 
 /// Services that hold personal data, in the order in which they are asked. Another one is one more line.
-const PARTICIPANTS: [&str; 5] =
-    [identity::NAME, profile_store::NAME, ingestion::NAME, automation::NAME, email_sender::NAME];
+const PARTICIPANTS: [&str; 5] = [
+    identity::NAME,
+    profile_store::NAME,
+    ingestion::NAME,
+    automation::NAME,
+    email_sender::NAME,
+];
 
 /// The built-in mailbox as a participant, where there is one.
 pub(super) const MAILBOX: &str = "mailbox";
@@ -50,13 +55,23 @@ impl Context {
             databases.insert(*service, database::open(&settings, data_dir, service).await?);
         }
         let key = CallKey::new(&runtime.keys);
-        Ok(Self { settings, runtime, coordination, databases, local: HashMap::new(), key })
+        Ok(Self {
+            settings,
+            runtime,
+            coordination,
+            databases,
+            local: HashMap::new(),
+            key,
+        })
     }
 
     /// Brings every schema up to this version.
     pub(super) async fn migrate(&self) -> Result<()> {
         for (service, database) in &self.databases {
-            database.migrate().await.with_context(|| format!("cannot bring the schema of {service} up to date"))?;
+            database
+                .migrate()
+                .await
+                .with_context(|| format!("cannot bring the schema of {service} up to date"))?;
         }
         Ok(())
     }
@@ -81,7 +96,7 @@ impl Context {
     }
 
     /// Makes every database a condition of readiness.
-    pub(super) fn watch_databases(&self, mut health: HealthBuilder) -> HealthBuilder {
+    pub(super) fn watch_databases(&self, mut health: health::Builder) -> health::Builder {
         for (service, database) in &self.databases {
             let db = database.db.clone();
             health = health.check(service, move || {
@@ -108,11 +123,11 @@ impl Context {
     }
 
     /// The other end of a call from one service to another.
-    pub(super) fn peer(&self, caller: &'static str, callee: &str) -> Result<Peer, Error> {
+    pub(super) fn peer(&self, caller: &'static str, service: &str) -> Result<Peer, Error> {
         let connector = Connector::new(caller, self.key.clone(), self.runtime.clock.clone());
-        match self.local.get(callee) {
-            Some(service) => Ok(connector.local(service.clone())),
-            None => connector.remote(address(&self.settings.peers, callee)),
+        match self.local.get(service) {
+            Some(local) => Ok(connector.local(local.clone())),
+            None => connector.remote(address(&self.settings.peers, service)),
         }
     }
 

@@ -9,8 +9,13 @@ use chappe_store::{Db, migrate};
 use crate::settings::Settings;
 
 /// Services that keep anything.
-pub(crate) const STATEFUL: [&str; 5] =
-    [identity::NAME, profile_store::NAME, automation::NAME, email_sender::NAME, privacy::NAME];
+pub(crate) const STATEFUL: [&str; 5] = [
+    identity::NAME,
+    profile_store::NAME,
+    automation::NAME,
+    email_sender::NAME,
+    privacy::NAME,
+];
 
 /// One service's database.
 pub(crate) struct Database {
@@ -20,10 +25,15 @@ pub(crate) struct Database {
 
 /// The named service, or all of them.
 pub(crate) fn selected(service: Option<&str>) -> Result<Vec<&'static str>> {
-    let Some(name) = service else { return Ok(STATEFUL.to_vec()) };
+    let Some(name) = service else {
+        return Ok(STATEFUL.to_vec());
+    };
     match STATEFUL.into_iter().find(|known| *known == name) {
         Some(known) => Ok(vec![known]),
-        None => Err(anyhow!("{name} has no database; services that have one: {}", STATEFUL.join(", "))),
+        None => Err(anyhow!(
+            "{name} has no database; services that have one: {}",
+            STATEFUL.join(", ")
+        )),
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use chappe_kit::{
     Clock, IdGen, Lifecycle, Runtime, admin,
     grpc::{layer::stack, rest_keys::RestKeys, server},
-    health::{Health, HealthBuilder},
+    health::{self, Health},
     lifecycle::TaskKind,
     telemetry,
 };
@@ -28,8 +28,17 @@ use crate::{
     settings::Settings,
 };
 
-/// Where e-mails go when they go to the built-in mailbox.
-const CAPTURE: &str = "smtp://capture";
+/// The host of `smtp://capture`: e-mails go to the built-in mailbox.
+const CAPTURE: &str = "capture";
+
+/// The defaults of the one-process form: e-mails stay in the built-in mailbox, and links lead to whatever
+/// address REST gets.
+pub(crate) fn defaults() -> Settings {
+    let mut settings = Settings::default();
+    settings.email_sender.smtp_url = format!("smtp://{CAPTURE}").parse().expect("a constant URL");
+    settings.email_sender.public_url.clear();
+    settings
+}
 
 /// A running mesh.
 pub(crate) struct Embedded {
@@ -48,7 +57,12 @@ impl Embedded {
         let listeners = Listeners::bind(&settings.listen).await?;
         let ids = IdGen::system();
         let keys = first_start::master_key(&settings, data_dir, &ids)?;
-        let runtime = Runtime { clock: Clock::system(), lifecycle: Lifecycle::new(), keys, ids };
+        let runtime = Runtime {
+            clock: Clock::system(),
+            lifecycle: Lifecycle::new(),
+            keys,
+            ids,
+        };
         let rest_url = format!("http://{}", reachable(&listeners.rest)?);
         if settings.email_sender.public_url.is_empty() {
             settings.email_sender.public_url.clone_from(&rest_url);
@@ -72,7 +86,13 @@ impl Embedded {
 
         let health = serve(&context, public, listeners, mailbox.clone(), &credentials).await?;
         parts.iter().for_each(|part| part.start());
-        Ok(Self { credentials, mailbox, lifecycle: context.runtime.lifecycle, health, _lock: lock })
+        Ok(Self {
+            credentials,
+            mailbox,
+            lifecycle: context.runtime.lifecycle,
+            health,
+            _lock: lock,
+        })
     }
 
     pub(crate) fn credentials(&self) -> &Credentials {
@@ -97,12 +117,14 @@ impl Embedded {
 
 /// Starts the built-in receiver when e-mails go there, and points the sender at it.
 async fn capture_mails(settings: &mut Settings, runtime: &Runtime) -> Result<Option<Mailbox>> {
-    if settings.email_sender.smtp_url.expose() != CAPTURE {
+    if settings.email_sender.smtp_url.host() != CAPTURE {
         return Ok(None);
     }
     let mailbox = Mailbox::new(runtime.clock.clone());
-    let receiver = Receiver::bind("127.0.0.1:0").await.context("cannot listen for the built-in mailbox")?;
-    settings.email_sender.smtp_url = format!("smtp://{}", receiver.local_addr()?).into();
+    let receiver = Receiver::bind("127.0.0.1:0")
+        .await
+        .context("cannot listen for the built-in mailbox")?;
+    settings.email_sender.smtp_url = format!("smtp://{}", receiver.local_addr()?).parse()?;
     let (keep, lifecycle) = (Arc::new(Keep(mailbox.clone())), runtime.lifecycle.clone());
     runtime.lifecycle.spawn(TaskKind::Essential, "capture", async move {
         receiver.serve(keep, lifecycle.stopping()).await;
@@ -154,7 +176,7 @@ async fn serve(
     credentials: &Credentials,
 ) -> Result<Health> {
     let lifecycle = &context.runtime.lifecycle;
-    let mut health = context.watch_databases(HealthBuilder::default());
+    let mut health = context.watch_databases(health::Builder::default());
     for (_, full_name) in chappe_proto::SERVICES {
         health = health.service(full_name);
     }
@@ -172,9 +194,22 @@ async fn serve(
     let auth = context.auth().with_clients(Arc::new(rest_keys));
     let grpc = stack(server::with_reflection(public)?, auth);
 
-    lifecycle.spawn(TaskKind::Essential, "rest", gateway::serve(listeners.rest, router, lifecycle.clone()));
-    lifecycle.spawn(TaskKind::Essential, "grpc", server::serve(listeners.grpc, grpc, lifecycle.clone()));
-    let admin = admin::serve(listeners.admin, health.clone(), telemetry::init_metrics()?, lifecycle.clone());
+    lifecycle.spawn(
+        TaskKind::Essential,
+        "rest",
+        gateway::serve(listeners.rest, router, lifecycle.clone()),
+    );
+    lifecycle.spawn(
+        TaskKind::Essential,
+        "grpc",
+        server::serve(listeners.grpc, grpc, lifecycle.clone()),
+    );
+    let admin = admin::serve(
+        listeners.admin,
+        health.clone(),
+        telemetry::init_metrics()?,
+        lifecycle.clone(),
+    );
     lifecycle.spawn(TaskKind::Essential, "admin", admin);
     Ok(health)
 }

@@ -51,9 +51,18 @@ pub(super) fn master_key(settings: &Settings, data_dir: &Path, ids: &IdGen) -> R
 /// a fresh REST key is made.
 pub(super) async fn credentials(identity: Peer, data_dir: &Path) -> Result<Credentials> {
     let mut identity = IdentityServiceClient::new(identity);
-    let projects = identity.list_projects(ListProjectsRequest {}).await?.into_inner().projects;
+    let projects = identity
+        .list_projects(ListProjectsRequest {})
+        .await?
+        .into_inner()
+        .projects;
     let Some(project) = projects.into_iter().find(|project| project.name == PROJECT) else {
-        let created = identity.create_project(CreateProjectRequest { name: PROJECT.to_owned() }).await?.into_inner();
+        let created = identity
+            .create_project(CreateProjectRequest {
+                name: PROJECT.to_owned(),
+            })
+            .await?
+            .into_inner();
         return Ok(Credentials {
             project_key: created.project_key,
             rest_api_key: created.rest_key,
@@ -64,7 +73,13 @@ pub(super) async fn credentials(identity: Peer, data_dir: &Path) -> Result<Crede
     let known = Credentials::read(data_dir)?.filter(|known| known.project_key == project.project_key);
     let rest_api_key = match known {
         Some(known) => known.rest_api_key,
-        None => identity.create_rest_key(CreateRestKeyRequest {}).await?.into_inner().rest_key,
+        None => {
+            identity
+                .create_rest_key(CreateRestKeyRequest {})
+                .await?
+                .into_inner()
+                .rest_key
+        }
     };
     Ok(Credentials {
         project_key: project.project_key,
@@ -76,5 +91,9 @@ pub(super) async fn credentials(identity: Peer, data_dir: &Path) -> Result<Crede
 
 fn app_keys(keys: Option<chappe_proto::identity::AppKeys>) -> AppKeys {
     let keys = keys.unwrap_or_default();
-    AppKeys { ios: keys.ios, android: keys.android, web: keys.web }
+    AppKeys {
+        ios: keys.ios,
+        android: keys.android,
+        web: keys.web,
+    }
 }

@@ -48,8 +48,8 @@ parts!(identity, profile_store, email_sender, automation, ingestion, privacy);
 /// Builds a service by its name.
 pub(super) async fn build(context: &Context, name: &str) -> Result<Box<dyn Part>> {
     Ok(match name {
-        identity::NAME => Box::new(identity(context).await?),
-        profile_store::NAME => Box::new(profile_store(context).await?),
+        identity::NAME => Box::new(identity(context)?),
+        profile_store::NAME => Box::new(profile_store(context)?),
         email_sender::NAME => Box::new(email_sender(context).await?),
         automation::NAME => Box::new(automation(context).await?),
         ingestion::NAME => Box::new(ingestion(context)?),
@@ -58,18 +58,24 @@ pub(super) async fn build(context: &Context, name: &str) -> Result<Box<dyn Part>
     })
 }
 
-async fn identity(context: &Context) -> Result<identity::Service> {
-    let deps = identity::Deps { runtime: context.runtime.clone(), db: context.db(identity::NAME) };
-    Ok(identity::Service::new(context.settings.identity.clone(), deps).await?)
+fn identity(context: &Context) -> Result<identity::Service> {
+    let deps = identity::Deps {
+        runtime: context.runtime.clone(),
+        db: context.db(identity::NAME),
+    };
+    Ok(identity::Service::new(context.settings.identity.clone(), deps)?)
 }
 
-async fn profile_store(context: &Context) -> Result<profile_store::Service> {
+fn profile_store(context: &Context) -> Result<profile_store::Service> {
     let deps = profile_store::Deps {
         runtime: context.runtime.clone(),
         db: context.db(profile_store::NAME),
         coordination: context.coordination.clone(),
     };
-    Ok(profile_store::Service::new(context.settings.profile_store.clone(), deps).await?)
+    Ok(profile_store::Service::new(
+        context.settings.profile_store.clone(),
+        deps,
+    )?)
 }
 
 async fn email_sender(context: &Context) -> Result<email_sender::Service> {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use chappe_kit::{
     Clock, IdGen, Lifecycle, Runtime, admin,
     grpc::{layer::stack, rest_keys::RestKeys, server},
-    health::{Health, HealthBuilder},
+    health::{self, Health},
     lifecycle::TaskKind,
     telemetry,
 };
@@ -26,19 +26,29 @@ pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<Exi
     let Some(keys) = settings.keys.master()? else {
         bail!("keys.master is not set; give every service of the mesh the same key, with CHAPPE__KEYS__MASTER_FILE");
     };
-    let runtime = Runtime { clock: Clock::system(), ids: IdGen::system(), lifecycle: Lifecycle::new(), keys };
+    let runtime = Runtime {
+        clock: Clock::system(),
+        ids: IdGen::system(),
+        lifecycle: Lifecycle::new(),
+        keys,
+    };
     let listener = match service {
         gateway::NAME => server::bind("REST (--rest)", settings.listen.rest).await?,
         _ => server::bind("gRPC (--grpc)", settings.listen.grpc).await?,
     };
     let admin_listener = server::bind("metrics and probes (--admin)", settings.listen.admin).await?;
-    let addresses = format!("{}={} admin={}", kind(service), reachable(&listener)?, reachable(&admin_listener)?);
+    let addresses = format!(
+        "{}={} admin={}",
+        kind(service),
+        reachable(&listener)?,
+        reachable(&admin_listener)?
+    );
 
     let stateful: Vec<&'static str> = database::STATEFUL.into_iter().filter(|name| *name == service).collect();
     let context = Context::open(settings, runtime, Path::new("."), &stateful).await;
     let context = context.with_context(|| format!("cannot start {service}"))?;
     let lifecycle = context.runtime.lifecycle.clone();
-    let health = context.watch_databases(HealthBuilder::default());
+    let health = context.watch_databases(health::Builder::default());
     let (health, health_service) = chappe_proto::SERVICES
         .iter()
         .filter(|(package, _)| *package == service)
@@ -54,7 +64,11 @@ pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<Exi
     }
     if service == gateway::NAME {
         let router = part::gateway(&context)?.router();
-        lifecycle.spawn(TaskKind::Essential, "rest", gateway::serve(listener, router, lifecycle.clone()));
+        lifecycle.spawn(
+            TaskKind::Essential,
+            "rest",
+            gateway::serve(listener, router, lifecycle.clone()),
+        );
     } else {
         let part = part::build(&context, service).await?;
         let mut routes = Routes::builder();
@@ -66,7 +80,11 @@ pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<Exi
             auth = auth.with_clients(Arc::new(RestKeys::new(context.peer(service, identity::NAME)?)));
         }
         let grpc = stack(server::with_reflection(routes)?, auth);
-        lifecycle.spawn(TaskKind::Essential, "grpc", server::serve(listener, grpc, lifecycle.clone()));
+        lifecycle.spawn(
+            TaskKind::Essential,
+            "grpc",
+            server::serve(listener, grpc, lifecycle.clone()),
+        );
         part.start();
     }
     ready(&health, &lifecycle, service, &addresses).await;
@@ -96,7 +114,10 @@ async fn schema_is_current(context: &Context, lifecycle: &Lifecycle) -> bool {
         match context.pending().await {
             Ok(pending) if pending.is_empty() => return true,
             Ok(pending) if !told => {
-                tracing::warn!("the schema lacks {}: run chappe migrate; waiting for it", pending.join(", "));
+                tracing::warn!(
+                    "the schema lacks {}: run chappe migrate; waiting for it",
+                    pending.join(", ")
+                );
                 told = true;
             }
             Ok(_) => {}

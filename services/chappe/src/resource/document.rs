@@ -59,7 +59,14 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Document>> {
         documents.extend(parse(&path.display().to_string(), &text)?);
     }
     if documents.is_empty() {
-        bail!("there is no document in {}", paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "));
+        bail!(
+            "there is no document in {}",
+            paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
     }
     Ok(documents)
 }
@@ -72,7 +79,9 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
             continue;
         }
         let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut found: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        let mut found: Vec<PathBuf> = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()?;
         found.retain(|path| is_yaml(path));
         found.sort();
         files.extend(found);
@@ -81,7 +90,8 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 fn is_yaml(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+    path.extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 /// Parses the documents of one file.
@@ -90,7 +100,9 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<Document>> {
         let (line, column) = (error.marker().line(), error.marker().col() + 1);
         anyhow::anyhow!("{file}:{line}:{column}: {}", error.info())
     })?;
-    let nodes = nodes.iter().filter(|node| !matches!(node.data, YamlData::Value(Scalar::Null)));
+    let nodes = nodes
+        .iter()
+        .filter(|node| !matches!(node.data, YamlData::Value(Scalar::Null)));
     nodes.map(|node| document(file, node)).collect()
 }
 
@@ -98,14 +110,27 @@ fn document(file: &str, node: &MarkedYaml<'_>) -> Result<Document> {
     let mut places = HashMap::new();
     let value = convert(node, String::new(), &mut places).with_context(|| file.to_owned())?;
     let at = |path: &str| {
-        let Place { line, column } = places.get(path).or_else(|| places.get("")).copied().unwrap_or(Place { line: 1, column: 1 });
+        let Place { line, column } = places
+            .get(path)
+            .or_else(|| places.get(""))
+            .copied()
+            .unwrap_or(Place { line: 1, column: 1 });
         format!("{file}:{line}:{column}")
     };
     let Value::Object(mut members) = value else {
-        bail!("{}: a document is a mapping with apiVersion, kind, metadata and spec", at(""));
+        bail!(
+            "{}: a document is a mapping with apiVersion, kind, metadata and spec",
+            at("")
+        );
     };
-    if let Some(unknown) = members.keys().find(|key| !["apiVersion", "kind", "metadata", "spec"].contains(&key.as_str())) {
-        bail!("{}: unknown key {unknown}; a document has apiVersion, kind, metadata and spec", at(unknown));
+    if let Some(unknown) = members
+        .keys()
+        .find(|key| !["apiVersion", "kind", "metadata", "spec"].contains(&key.as_str()))
+    {
+        bail!(
+            "{}: unknown key {unknown}; a document has apiVersion, kind, metadata and spec",
+            at(unknown)
+        );
     }
     if members.get("apiVersion").and_then(Value::as_str) != Some(API_VERSION) {
         bail!("{}: apiVersion must be {API_VERSION}", at("apiVersion"));
@@ -121,7 +146,13 @@ fn document(file: &str, node: &MarkedYaml<'_>) -> Result<Document> {
     if !spec.is_object() {
         bail!("{}: spec must be a mapping", at("spec"));
     }
-    Ok(Document { file: file.to_owned(), kind, name, spec, places })
+    Ok(Document {
+        file: file.to_owned(),
+        kind,
+        name,
+        spec,
+        places,
+    })
 }
 
 /// The node as JSON, every value's place noted under its path. A member's place is that of its key.
@@ -142,7 +173,11 @@ fn convert(node: &MarkedYaml<'_>, path: String, places: &mut HashMap<String, Pla
                     let Place { line, column } = self::place(key);
                     bail!("{line}:{column}: a key must be text; put quotes around it");
                 };
-                let below = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                let below = if path.is_empty() {
+                    name.to_owned()
+                } else {
+                    format!("{path}.{name}")
+                };
                 places.insert(below.clone(), self::place(key));
                 object.insert(name.to_owned(), convert(value, below, places)?);
             }
@@ -166,7 +201,10 @@ fn convert_scalar(scalar: &Scalar<'_>) -> Value {
 }
 
 fn place(node: &MarkedYaml<'_>) -> Place {
-    Place { line: node.span.start.line(), column: node.span.start.col() + 1 }
+    Place {
+        line: node.span.start.line(),
+        column: node.span.start.col() + 1,
+    }
 }
 
 #[cfg(test)]
@@ -204,7 +242,10 @@ spec: { subject: \"Hi {{ firstname }}\", html: |
     fn faults_of_the_envelope_have_a_place() {
         let cases = [
             ("kind: A\n", "a.yaml:1:1: apiVersion must be chappe/v1"),
-            ("apiVersion: chappe/v1\nkind: A\nmetadata: {}\n", "a.yaml:3:1: metadata.name is missing"),
+            (
+                "apiVersion: chappe/v1\nkind: A\nmetadata: {}\n",
+                "a.yaml:3:1: metadata.name is missing",
+            ),
             ("apiVersion: chappe/v1\nkindd: A\n", "a.yaml:2:1: unknown key kindd"),
             ("- a\n", "a.yaml:1:1: a document is a mapping"),
             ("a: [1,\n", "a.yaml:"),

@@ -38,7 +38,9 @@ impl Skip {
 pub(crate) fn recipient(profile: Option<&Attributes>, class: Class) -> Result<&str, Skip> {
     let profile = profile.ok_or(Skip::Gone)?;
     let native = |native: Native| profile.get(native.name()).and_then(Value::as_str);
-    let address = native(Native::EmailAddress).filter(|it| is_deliverable(it)).ok_or(Skip::NoAddress)?;
+    let address = native(Native::EmailAddress)
+        .filter(|it| is_deliverable(it))
+        .ok_or(Skip::NoAddress)?;
     let subscribed = native(Native::EmailMarketing) == Some("subscribed");
     if class == Class::Marketing && !subscribed {
         return Err(Skip::NotSubscribed);
@@ -71,21 +73,31 @@ mod tests {
         let stranger = profile(&[(Native::EmailAddress, "a@b.example")]);
         assert_eq!(recipient(Some(&stranger), Class::Marketing), Err(Skip::NotSubscribed));
         assert_eq!(recipient(Some(&stranger), Class::Transactional), Ok("a@b.example"));
-        let subscriber = profile(&[(Native::EmailAddress, "a@b.example"), (Native::EmailMarketing, "subscribed")]);
+        let subscriber = profile(&[
+            (Native::EmailAddress, "a@b.example"),
+            (Native::EmailMarketing, "subscribed"),
+        ]);
         assert_eq!(recipient(Some(&subscriber), Class::Marketing), Ok("a@b.example"));
     }
 
     #[test]
     fn the_first_check_that_fails_gives_the_reason() {
         assert_eq!(recipient(None, Class::Marketing), Err(Skip::Gone));
-        assert_eq!(recipient(Some(&Attributes::new()), Class::Marketing), Err(Skip::NoAddress));
+        assert_eq!(
+            recipient(Some(&Attributes::new()), Class::Marketing),
+            Err(Skip::NoAddress)
+        );
     }
 
     #[test]
     fn what_could_leave_its_header_is_no_address() {
         for address in ["a@b\r\nBcc: c@d", "a b@c", "nobody", "a@b\0", "<a@b>"] {
             let profile = profile(&[(Native::EmailAddress, address)]);
-            assert_eq!(recipient(Some(&profile), Class::Transactional), Err(Skip::NoAddress), "{address:?}");
+            assert_eq!(
+                recipient(Some(&profile), Class::Transactional),
+                Err(Skip::NoAddress),
+                "{address:?}"
+            );
         }
     }
 

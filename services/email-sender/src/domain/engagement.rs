@@ -13,8 +13,20 @@ const MACHINE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Parts of the user agents of what fetches links and images unasked.
 const SCANNERS: [&str; 14] = [
-    "barracuda", "bot", "crawler", "curl/", "headlesschrome", "mimecast", "preview", "proofpoint", "python-requests",
-    "safelinks", "scanner", "spider", "symantec", "wget/",
+    "barracuda",
+    "bot",
+    "crawler",
+    "curl/",
+    "headlesschrome",
+    "mimecast",
+    "preview",
+    "proofpoint",
+    "python-requests",
+    "safelinks",
+    "scanner",
+    "spider",
+    "symantec",
+    "wget/",
 ];
 
 /// One thing that happened, as it lies in the outbox.
@@ -59,7 +71,11 @@ pub(crate) fn about(message: MessageId, template: &str, orchestration: &str, ste
         ("step", step),
     ];
     let text = |(name, text): (&str, &str)| (name.to_owned(), Value::String(text.chars().take(300).collect()));
-    pairs.into_iter().filter(|(_, text)| !text.is_empty()).map(text).collect()
+    pairs
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(text)
+        .collect()
 }
 
 /// Whether a hit was made by a machine.
@@ -77,7 +93,7 @@ mod tests {
 
     #[test]
     fn machines_are_fast_or_say_what_they_are() {
-        let read = NOW + Duration::from_secs(60);
+        let read = NOW + Duration::from_mins(1);
         assert!(is_machine(Some(NOW), NOW + Duration::from_secs(1), "Mozilla/5.0"));
         assert!(is_machine(None, read, "Mozilla/5.0"));
         assert!(is_machine(Some(NOW), read, "SomeBot/1.0"));
@@ -86,7 +102,10 @@ mod tests {
 
     #[test]
     fn the_same_thing_has_the_same_id() {
-        let (project, message) = (ProjectId::from_uuid(Uuid::from_u128(1)), MessageId::from_uuid(Uuid::from_u128(2)));
+        let (project, message) = (
+            ProjectId::from_uuid(Uuid::from_u128(1)),
+            MessageId::from_uuid(Uuid::from_u128(2)),
+        );
         let id = |event, seed| event_id(project, message, event, seed);
         assert_eq!(id("email_sent", ""), id("email_sent", ""));
         assert_ne!(id("email_sent", ""), id("email_open", ""));

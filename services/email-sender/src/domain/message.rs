@@ -42,7 +42,10 @@ impl State {
 
     /// Whether nothing comes after it.
     pub(crate) const fn is_final(self) -> bool {
-        matches!(self, Self::Accepted | Self::Rejected | Self::Unknown | Self::Skipped | Self::Cancelled)
+        matches!(
+            self,
+            Self::Accepted | Self::Rejected | Self::Unknown | Self::Skipped | Self::Cancelled
+        )
     }
 }
 
@@ -60,7 +63,11 @@ impl Class {
     }
 
     pub(crate) const fn from_code(code: i64) -> Self {
-        if code == Self::Transactional.code() { Self::Transactional } else { Self::Marketing }
+        if code == Self::Transactional.code() {
+            Self::Transactional
+        } else {
+            Self::Marketing
+        }
     }
 }
 

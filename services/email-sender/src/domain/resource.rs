@@ -31,7 +31,9 @@ impl Kind {
     }
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        [Self::Sender, Self::Template].into_iter().find(|kind| kind.name() == name)
+        [Self::Sender, Self::Template]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 
     /// Everything that is wrong with a spec.
@@ -64,7 +66,10 @@ impl SenderSpec {
         let reply_to = fields.text("replyTo").filter(|it| fields.address("replyTo", it));
         let class = fields.text("class");
         if fields.take("dkim").is_some() {
-            fields.fault("dkim", "is not in this version: let the relay sign, and leave it out here");
+            fields.fault(
+                "dkim",
+                "is not in this version: let the relay sign, and leave it out here",
+            );
         }
         if address.is_none() && !fields.has_fault("address") {
             fields.fault("address", "is missing: write the address that mails come from");
@@ -152,20 +157,25 @@ impl TemplateSpec {
             Some(_) => fields.fault("languages", "is not an object"),
         }
         let faults = fields.finish();
-        if faults.is_empty() { Ok(Self { base, languages }) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(Self { base, languages })
+        } else {
+            Err(faults)
+        }
     }
 
     /// Path, language and parts of every variant; the base has an empty language.
     pub(crate) fn variants(&self) -> impl Iterator<Item = (String, &str, &Parts)> {
         let languages = self.languages.iter();
-        let variants = languages.map(|(language, parts)| (format!("spec.languages.{language}"), language.as_str(), parts));
+        let variants =
+            languages.map(|(language, parts)| (format!("spec.languages.{language}"), language.as_str(), parts));
         std::iter::once(("spec".to_owned(), "", &self.base)).chain(variants)
     }
 }
 
 /// The fields of an object, each read once; what is left at the end is unknown.
 struct Fields<'a> {
-    fields: &'a Map<String, Json>,
+    object: &'a Map<String, Json>,
     path: String,
     read: Vec<&'static str>,
     faults: Faults,
@@ -174,7 +184,7 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn new(fields: &'a Map<String, Json>, path: &str) -> Self {
         Self {
-            fields,
+            object: fields,
             path: path.to_owned(),
             read: Vec::new(),
             faults: Vec::new(),
@@ -183,23 +193,22 @@ impl<'a> Fields<'a> {
 
     fn take(&mut self, name: &'static str) -> Option<&'a Json> {
         self.read.push(name);
-        self.fields.get(name).filter(|value| !value.is_null())
+        self.object.get(name).filter(|value| !value.is_null())
     }
 
     fn text(&mut self, name: &'static str) -> Option<&'a str> {
-        match self.take(name)? {
-            Json::String(text) => Some(text),
-            _ => {
-                self.fault(name, "is not a text");
-                None
-            }
+        let value = self.take(name)?;
+        if !value.is_string() {
+            self.fault(name, "is not a text");
         }
+        value.as_str()
     }
 
     fn address(&mut self, name: &str, address: &str) -> bool {
         let hostile = |c: char| c.is_control() || c.is_whitespace() || "<>(),;:\"[]\\".contains(c);
         let (local, domain) = address.rsplit_once('@').unwrap_or_default();
-        let good = !local.is_empty() && domain.contains(|c: char| c.is_ascii_alphanumeric()) && !address.contains(hostile);
+        let good =
+            !local.is_empty() && domain.contains(|c: char| c.is_ascii_alphanumeric()) && !address.contains(hostile);
         if !good {
             self.fault(name, "is not an e-mail address such as shop@shop.example");
         }
@@ -217,8 +226,11 @@ impl<'a> Fields<'a> {
 
     fn finish(mut self) -> Faults {
         let known = self.read.join(", ");
-        for name in self.fields.keys().filter(|name| !self.read.contains(&name.as_str())) {
-            self.faults.push((format!("{}.{name}", self.path), format!("is not known; there are {known}")));
+        for name in self.object.keys().filter(|name| !self.read.contains(&name.as_str())) {
+            self.faults.push((
+                format!("{}.{name}", self.path),
+                format!("is not known; there are {known}"),
+            ));
         }
         self.faults
     }
@@ -232,21 +244,29 @@ mod tests {
 
     fn faults(kind: Kind, spec: &Json) -> Vec<String> {
         let faults = kind.check(spec.as_object().unwrap());
-        faults.into_iter().map(|(path, message)| format!("{path} {message}")).collect()
+        faults
+            .into_iter()
+            .map(|(path, message)| format!("{path} {message}"))
+            .collect()
     }
 
     #[test]
     fn a_good_spec_has_no_faults() {
         let sender = json!({"address": "shop@shop.example", "name": "The Shop", "replyTo": "care@shop.example", "class": "marketing"});
         assert_eq!(faults(Kind::Sender, &sender), Vec::<String>::new());
-        let template = json!({"subject": "Hi {{ firstname }}", "html": "<p>x</p>", "languages": {"fr": {"subject": "Salut"}}});
+        let template =
+            json!({"subject": "Hi {{ firstname }}", "html": "<p>x</p>", "languages": {"fr": {"subject": "Salut"}}});
         assert_eq!(faults(Kind::Template, &template), Vec::<String>::new());
     }
 
     #[test]
     fn every_fault_of_a_sender_is_told_at_once() {
         let spec = json!({"address": "shop\r\n@x", "class": "bulk", "dkim": [{}], "color": "red"});
-        let paths: Vec<_> = Kind::Sender.check(spec.as_object().unwrap()).into_iter().map(|(path, _)| path).collect();
+        let paths: Vec<_> = Kind::Sender
+            .check(spec.as_object().unwrap())
+            .into_iter()
+            .map(|(path, _)| path)
+            .collect();
         assert_eq!(paths, ["spec.address", "spec.dkim", "spec.class", "spec.color"]);
     }
 
@@ -263,8 +283,17 @@ mod tests {
         spec.as_object_mut().unwrap().remove("mjml");
         spec["languages"] = json!({"fr": {"subject": "{{ 1 + }}"}});
         let faults = faults(Kind::Template, &spec);
-        assert!(faults[0].starts_with("spec.subject line 1, column 8: there is no filter shout"), "{faults:?}");
-        assert!(faults[1].starts_with("spec.html line 2, column 1: this if is not closed"), "{faults:?}");
-        assert!(faults[2].starts_with("spec.languages.fr.subject line 1, column 8: a value is missing"), "{faults:?}");
+        assert!(
+            faults[0].starts_with("spec.subject line 1, column 8: there is no filter shout"),
+            "{faults:?}"
+        );
+        assert!(
+            faults[1].starts_with("spec.html line 2, column 1: this if is not closed"),
+            "{faults:?}"
+        );
+        assert!(
+            faults[2].starts_with("spec.languages.fr.subject line 1, column 8: a value is missing"),
+            "{faults:?}"
+        );
     }
 }

@@ -35,7 +35,9 @@ pub(crate) fn next_attempt(
         Class::Transactional => TRANSACTIONAL,
         Class::Marketing => MARKETING,
     };
-    let index = usize::try_from(attempts.max(1) - 1).unwrap_or(usize::MAX).min(steps.len() - 1);
+    let index = usize::try_from(attempts.max(1) - 1)
+        .unwrap_or(usize::MAX)
+        .min(steps.len() - 1);
     let due = now + steps[index] / u32::from(u16::MAX) * u32::from(jitter);
     (due < first_attempt_at + give_up_after(class)).then_some(due)
 }
@@ -61,6 +63,9 @@ mod tests {
         let late = START + Duration::from_hours(25);
         assert_eq!(next_attempt(Class::Transactional, 30, START, late, 9), None);
         assert!(next_attempt(Class::Marketing, 9, START, late, 9).is_some());
-        assert_eq!(next_attempt(Class::Marketing, 9, START, START + Duration::from_hours(72), 0), None);
+        assert_eq!(
+            next_attempt(Class::Marketing, 9, START, START + Duration::from_hours(72), 0),
+            None
+        );
     }
 }

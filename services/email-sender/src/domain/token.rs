@@ -158,7 +158,11 @@ mod tests {
     fn what_is_sealed_is_opened_for_its_purpose() {
         let day = day(NOW);
         let address = AddressHash([7; HASH_BYTES]);
-        for purpose in [Purpose::Open { day }, Purpose::Click { link: 513, day }, Purpose::Unsubscribe { address }] {
+        for purpose in [
+            Purpose::Open { day },
+            Purpose::Click { link: 513, day },
+            Purpose::Unsubscribe { address },
+        ] {
             let sealed = token(purpose).seal(&key());
             assert_eq!(Token::open(&sealed, &key(), NOW), Some(token(purpose)));
         }
@@ -181,13 +185,19 @@ mod tests {
     fn opt_outs_outlive_every_other_link() {
         let click = token(Purpose::Click { link: 0, day: day(NOW) }).seal(&key());
         assert_eq!(Token::open(&click, &key(), NOW + YEARS), None);
-        let opt_out = token(Purpose::Unsubscribe { address: AddressHash([0; HASH_BYTES]) }).seal(&key());
+        let opt_out = token(Purpose::Unsubscribe {
+            address: AddressHash([0; HASH_BYTES]),
+        })
+        .seal(&key());
         assert!(Token::open(&opt_out, &key(), NOW + YEARS).is_some());
     }
 
     #[test]
     fn one_address_has_one_hash_per_project() {
-        let (a, b) = (ProjectId::from_uuid(Uuid::from_u128(1)), ProjectId::from_uuid(Uuid::from_u128(2)));
+        let (a, b) = (
+            ProjectId::from_uuid(Uuid::from_u128(1)),
+            ProjectId::from_uuid(Uuid::from_u128(2)),
+        );
         let hash = |project, address| AddressHash::of(&key(), project, address);
         assert_eq!(hash(a, "Ann@Example.com"), hash(a, "ann@example.COM"));
         assert_ne!(hash(a, "ann@example.com"), hash(b, "ann@example.com"));

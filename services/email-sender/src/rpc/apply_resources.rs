@@ -29,12 +29,19 @@ pub(super) async fn apply(
     let mut wanted = Vec::with_capacity(request.resources.len());
     let mut faults = Vec::with_capacity(request.resources.len());
     for resource in request.resources {
-        let spec = resource.spec.as_ref().map(chappe_proto::from_struct).unwrap_or_default();
+        let spec = resource
+            .spec
+            .as_ref()
+            .map(chappe_proto::from_struct)
+            .unwrap_or_default();
         let mut wrong = Vec::new();
         let kind = Kind::parse(&resource.kind);
         match kind {
             Some(kind) => wrong.extend(kind.check(&spec)),
-            None => wrong.push(("kind".to_owned(), format!("{} is not a kind of this service", resource.kind))),
+            None => wrong.push((
+                "kind".to_owned(),
+                format!("{} is not a kind of this service", resource.kind),
+            )),
         }
         if resource.name.is_empty() || resource.name.len() > MAX_NAME || resource.name.contains(char::is_control) {
             wrong.push(("metadata.name".to_owned(), "has 1 to 100 characters".to_owned()));
@@ -42,7 +49,12 @@ pub(super) async fn apply(
         if !seen.insert((resource.kind.clone(), resource.name.clone())) {
             wrong.push(("metadata.name".to_owned(), "stands in another document too".to_owned()));
         }
-        faults.push(wrong.into_iter().map(|(path, message)| Fault { path, message }).collect::<Vec<_>>());
+        faults.push(
+            wrong
+                .into_iter()
+                .map(|(path, message)| Fault { path, message })
+                .collect::<Vec<_>>(),
+        );
         wanted.extend(kind.map(|kind| (kind, resource.name, spec)));
     }
     if faults.iter().any(|faults| !faults.is_empty()) {

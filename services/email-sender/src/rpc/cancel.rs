@@ -14,7 +14,10 @@ pub(super) async fn cancel(app: &App, project: ProjectId, request: CancelRequest
     convert::at_most("message_ids", request.message_ids.len(), MAX_MESSAGES)?;
     let ids: Vec<MessageId> = convert::ids("message_ids", &request.message_ids)?;
     let now = app.now();
-    let cancelled = app.db.write(async |txn| store::message::cancel(txn, project, &ids, now).await).await?;
+    let cancelled = app
+        .db
+        .write(async |txn| store::message::cancel(txn, project, &ids, now).await)
+        .await?;
     Ok(CancelResponse {
         cancelled_message_ids: cancelled.iter().map(ToString::to_string).collect(),
     })

@@ -25,11 +25,17 @@ pub(crate) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
 }
 
 pub(super) fn instant(at: &prost_types::Timestamp) -> Timestamp {
-    Timestamp::from_micros(at.seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.nanos) / 1_000))
+    Timestamp::from_micros(
+        at.seconds
+            .saturating_mul(1_000_000)
+            .saturating_add(i64::from(at.nanos) / 1_000),
+    )
 }
 
 pub(super) fn state_to_proto(code: i64) -> i32 {
-    let state = i32::try_from(code).ok().and_then(|code| MessageState::try_from(code).ok());
+    let state = i32::try_from(code)
+        .ok()
+        .and_then(|code| MessageState::try_from(code).ok());
     state.unwrap_or(MessageState::Unspecified).into()
 }
 
@@ -40,14 +46,22 @@ pub(super) fn state_from_proto(state: i32) -> Option<State> {
 /// Refuses more rows than a call may have.
 pub(super) fn at_most(field: &str, count: usize, most: usize) -> Result<(), Error> {
     if count > most {
-        return Err(Error::invalid_field(field, format!("has {count} items; at most {most} go into one call")));
+        return Err(Error::invalid_field(
+            field,
+            format!("has {count} items; at most {most} go into one call"),
+        ));
     }
     Ok(())
 }
 
 /// The kind that a name stands for.
 pub(super) fn kind(name: &str) -> Result<Kind, Error> {
-    let unknown = || Error::invalid_field("kind", format!("{name} is not a kind of this service; there are Sender, Template"));
+    let unknown = || {
+        Error::invalid_field(
+            "kind",
+            format!("{name} is not a kind of this service; there are Sender, Template"),
+        )
+    };
     Kind::parse(name).ok_or_else(unknown)
 }
 
@@ -83,7 +97,13 @@ pub(super) fn messages(messages: Vec<OutgoingMessage>) -> Result<Vec<NewMessage>
         if !(0..i32::from(LANES)).contains(&message.lane) {
             wrong("lane", "is not a lane: there are 0 to 63");
         }
-        let texts = [&message.template, &message.sender, &message.orchestration_id, &message.step, &message.event_name];
+        let texts = [
+            &message.template,
+            &message.sender,
+            &message.orchestration_id,
+            &message.step,
+            &message.event_name,
+        ];
         if texts.iter().any(|text| text.len() > MAX_TEXT || text.contains('\0')) {
             wrong("step", "a name has at most 300 octets");
         }
@@ -103,18 +123,30 @@ pub(super) fn messages(messages: Vec<OutgoingMessage>) -> Result<Vec<NewMessage>
             });
         }
     }
-    if violations.is_empty() { Ok(read) } else { Err(Error::invalid_fields(violations)) }
+    if violations.is_empty() {
+        Ok(read)
+    } else {
+        Err(Error::invalid_fields(violations))
+    }
 }
 
 pub(super) fn outcome_refs(refs: &[OutcomeRef]) -> Result<Vec<MessageRef>, Error> {
     let wrong = |_| Error::invalid_field("outcomes", "a project or message is not a UUID");
     refs.iter()
-        .map(|it| Ok((it.project_id.parse().map_err(wrong)?, it.message_id.parse().map_err(wrong)?)))
+        .map(|it| {
+            Ok((
+                it.project_id.parse().map_err(wrong)?,
+                it.message_id.parse().map_err(wrong)?,
+            ))
+        })
         .collect()
 }
 
 /// A list of ids.
 pub(super) fn ids<T: std::str::FromStr>(field: &str, ids: &[String]) -> Result<Vec<T>, Error> {
-    let parse = |id: &String| id.parse().map_err(|_| Error::invalid_field(field, format!("{id} is not a UUID")));
+    let parse = |id: &String| {
+        id.parse()
+            .map_err(|_| Error::invalid_field(field, format!("{id} is not a UUID")))
+    };
     ids.iter().map(parse).collect()
 }

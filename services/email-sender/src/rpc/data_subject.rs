@@ -54,7 +54,9 @@ impl DataSubjectService for DataSubject {
         request: Request<EraseSubjectRequest>,
     ) -> Result<Response<EraseSubjectResponse>, Status> {
         let project = project_of(&request)?;
-        Ok(Response::new(erase(&self.0, project, request.into_inner().subject).await?))
+        Ok(Response::new(
+            erase(&self.0, project, request.into_inner().subject).await?,
+        ))
     }
 
     async fn verify_erased(
@@ -62,7 +64,9 @@ impl DataSubjectService for DataSubject {
         request: Request<VerifyErasedRequest>,
     ) -> Result<Response<VerifyErasedResponse>, Status> {
         let project = project_of(&request)?;
-        Ok(Response::new(verify(&self.0, project, request.into_inner().subject).await?))
+        Ok(Response::new(
+            verify(&self.0, project, request.into_inner().subject).await?,
+        ))
     }
 }
 
@@ -83,7 +87,9 @@ async fn erase(app: &App, project: ProjectId, subject: Option<Subject>) -> Resul
     let ids = profiles(subject)?;
     let gone: Vec<_> = ids.iter().map(|id| (*id, None)).collect();
     let until = app.now() + retired::KEPT_FOR;
-    app.db.write(async |txn| retired::retire(txn, project, &gone, until).await).await?;
+    app.db
+        .write(async |txn| retired::retire(txn, project, &gone, until).await)
+        .await?;
     let mut deleted = HashMap::new();
     for kind in &KINDS {
         let mut total = 0;

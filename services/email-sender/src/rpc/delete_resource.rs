@@ -14,7 +14,10 @@ pub(super) async fn delete(
 ) -> Result<DeleteResourceResponse, Error> {
     let kind = convert::kind(&request.kind)?;
     let name = &request.name;
-    let deleted = app.db.write(async |txn| store::resource::delete(txn, project, kind, name).await).await?;
+    let deleted = app
+        .db
+        .write(async |txn| store::resource::delete(txn, project, kind, name).await)
+        .await?;
     if deleted {
         Ok(DeleteResourceResponse {})
     } else {

@@ -14,11 +14,7 @@ use crate::{
         message::NewMessage,
         resource::{Kind, SenderSpec},
     },
-    store::{
-        self,
-        message::Enqueued,
-        resource::Resource,
-    },
+    store::{self, message::Enqueued, resource::Resource},
 };
 
 /// Messages of one call.
@@ -35,10 +31,18 @@ pub(super) async fn enqueue(app: &App, project: ProjectId, request: EnqueueReque
         .db
         .write(async |txn| {
             let messages = living(txn, project, &messages).await?;
-            let names = messages.iter().flat_map(|it| [(Kind::Template, it.template.as_str()), (Kind::Sender, it.sender.as_str())]);
+            let names = messages.iter().flat_map(|it| {
+                [
+                    (Kind::Template, it.template.as_str()),
+                    (Kind::Sender, it.sender.as_str()),
+                ]
+            });
             let names: Vec<_> = names.collect::<BTreeSet<_>>().into_iter().collect();
             let known = store::resource::find(txn, project, &names).await?;
-            let matched = messages.iter().enumerate().map(|(index, message)| matched(&known, index, message));
+            let matched = messages
+                .iter()
+                .enumerate()
+                .map(|(index, message)| matched(&known, index, message));
             let (matched, unknown): (Vec<_>, Vec<_>) = matched.partition(Result::is_ok);
             let violations: Vec<_> = unknown.into_iter().filter_map(Result::err).flatten().collect();
             if !violations.is_empty() {
@@ -81,7 +85,10 @@ fn matched<'a>(
     message: &'a NewMessage,
 ) -> Result<Enqueued<'a>, Vec<Violation>> {
     let find = |kind: Kind, name: &str| known.get(&(kind, name.to_owned())).filter(|it| !it.deleted);
-    let (template, sender) = (find(Kind::Template, &message.template), find(Kind::Sender, &message.sender));
+    let (template, sender) = (
+        find(Kind::Template, &message.template),
+        find(Kind::Sender, &message.sender),
+    );
     let sender_spec = sender.and_then(|it| SenderSpec::parse(&it.spec).ok());
     if let (Some(template), Some(sender), Some(spec)) = (template, sender, sender_spec) {
         return Ok(Enqueued {
@@ -95,7 +102,11 @@ fn matched<'a>(
         field: format!("messages[{index}].{field}"),
         description: format!("there is no {} named {name}; apply it first", kind.name()),
     };
-    let template = template.is_none().then(|| unknown("template", Kind::Template, &message.template));
-    let sender = sender.is_none().then(|| unknown("sender", Kind::Sender, &message.sender));
+    let template = template
+        .is_none()
+        .then(|| unknown("template", Kind::Template, &message.template));
+    let sender = sender
+        .is_none()
+        .then(|| unknown("sender", Kind::Sender, &message.sender));
     Err(template.into_iter().chain(sender).collect())
 }

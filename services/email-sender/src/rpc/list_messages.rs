@@ -19,8 +19,14 @@ pub(super) async fn list(
     request: ListMessagesRequest,
 ) -> Result<ListMessagesResponse, Error> {
     let profile = (!request.profile_id.is_empty()).then(|| request.profile_id.parse());
-    let profile = profile.transpose().map_err(|_| Error::invalid_field("profile_id", "is not a UUID"))?;
-    let size = if request.page_size <= 0 { DEFAULT_PAGE } else { request.page_size.min(MAX_PAGE) };
+    let profile = profile
+        .transpose()
+        .map_err(|_| Error::invalid_field("profile_id", "is not a UUID"))?;
+    let size = if request.page_size <= 0 {
+        DEFAULT_PAGE
+    } else {
+        request.page_size.min(MAX_PAGE)
+    };
     let state = convert::state_from_proto(request.state);
     let messages = store::message::list(app.db.read(), project, profile, state, size.into()).await?;
     Ok(ListMessagesResponse {

@@ -48,12 +48,19 @@ struct Email(Arc<App>);
 
 #[tonic::async_trait]
 impl EmailService for Email {
-    async fn enqueue(&self, request: Request<email::EnqueueRequest>) -> Result<Response<email::EnqueueResponse>, Status> {
-        Ok(Response::new(enqueue::enqueue(&self.0, project_of(&request)?, request.into_inner()).await?))
+    async fn enqueue(
+        &self,
+        request: Request<email::EnqueueRequest>,
+    ) -> Result<Response<email::EnqueueResponse>, Status> {
+        Ok(Response::new(
+            enqueue::enqueue(&self.0, project_of(&request)?, request.into_inner()).await?,
+        ))
     }
 
     async fn cancel(&self, request: Request<email::CancelRequest>) -> Result<Response<email::CancelResponse>, Status> {
-        Ok(Response::new(cancel::cancel(&self.0, project_of(&request)?, request.into_inner()).await?))
+        Ok(Response::new(
+            cancel::cancel(&self.0, project_of(&request)?, request.into_inner()).await?,
+        ))
     }
 
     async fn pull_outcomes(
@@ -81,28 +88,36 @@ impl EmailService for Email {
         &self,
         request: Request<types::ApplyResourcesRequest>,
     ) -> Result<Response<types::ApplyResourcesResponse>, Status> {
-        Ok(Response::new(apply_resources::apply(&self.0, project_of(&request)?, request.into_inner()).await?))
+        Ok(Response::new(
+            apply_resources::apply(&self.0, project_of(&request)?, request.into_inner()).await?,
+        ))
     }
 
     async fn list_resources(
         &self,
         request: Request<types::ListResourcesRequest>,
     ) -> Result<Response<types::ListResourcesResponse>, Status> {
-        Ok(Response::new(list_resources::list(&self.0, project_of(&request)?, request.into_inner()).await?))
+        Ok(Response::new(
+            list_resources::list(&self.0, project_of(&request)?, request.into_inner()).await?,
+        ))
     }
 
     async fn delete_resource(
         &self,
         request: Request<types::DeleteResourceRequest>,
     ) -> Result<Response<types::DeleteResourceResponse>, Status> {
-        Ok(Response::new(delete_resource::delete(&self.0, project_of(&request)?, request.into_inner()).await?))
+        Ok(Response::new(
+            delete_resource::delete(&self.0, project_of(&request)?, request.into_inner()).await?,
+        ))
     }
 
     async fn list_messages(
         &self,
         request: Request<email::ListMessagesRequest>,
     ) -> Result<Response<email::ListMessagesResponse>, Status> {
-        Ok(Response::new(list_messages::list(&self.0, project_of(&request)?, request.into_inner()).await?))
+        Ok(Response::new(
+            list_messages::list(&self.0, project_of(&request)?, request.into_inner()).await?,
+        ))
     }
 
     async fn get_counts(

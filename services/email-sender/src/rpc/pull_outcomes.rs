@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use chappe_kit::{Error, grpc::{Caller, context}};
+use chappe_kit::{
+    Error,
+    grpc::{Caller, context},
+};
 use chappe_proto::email::{Outcome, PullOutcomesRequest, PullOutcomesResponse};
 use tokio::time::Instant;
 use tonic::Request;
@@ -22,7 +25,11 @@ pub(super) async fn pull(app: &App, request: Request<PullOutcomesRequest>) -> Re
     Caller::of(&request)?.require_service()?;
     let request = request.into_inner();
     let lanes: Vec<_> = request.lanes.iter().map(|lane| i64::from(*lane)).collect();
-    let limit = i64::from(if request.max_rows <= 0 { MAX_ROWS } else { request.max_rows.min(MAX_ROWS) });
+    let limit = i64::from(if request.max_rows <= 0 {
+        MAX_ROWS
+    } else {
+        request.max_rows.min(MAX_ROWS)
+    });
     let wait = Duration::from_millis(request.wait_ms.clamp(0, MAX_WAIT_MS).unsigned_abs().into());
     let until = Instant::now() + context::remaining(wait);
     let mut hints = app.coordination.hints.subscribe(topic::OUTCOMES);

@@ -78,7 +78,9 @@ async fn engage(
         attributes,
     };
     let row = row(token.project, id, &engagement, None)?;
-    app.db.write(async |txn| outbox::enqueue(txn, now, std::slice::from_ref(&row)).await).await?;
+    app.db
+        .write(async |txn| outbox::enqueue(txn, now, std::slice::from_ref(&row)).await)
+        .await?;
     app.coordination.hints.notify(topic::ENGAGEMENT);
     Ok(())
 }

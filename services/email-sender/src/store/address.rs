@@ -61,7 +61,9 @@ pub(crate) async fn blocks(
 }
 
 fn hash(bytes: &[u8]) -> Result<AddressHash, Error> {
-    let bytes: [u8; HASH_BYTES] = bytes.try_into().map_err(|_| Error::internal("an address hash of another length"))?;
+    let bytes: [u8; HASH_BYTES] = bytes
+        .try_into()
+        .map_err(|_| Error::internal("an address hash of another length"))?;
     Ok(AddressHash(bytes))
 }
 

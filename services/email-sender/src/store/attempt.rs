@@ -50,7 +50,10 @@ pub(crate) async fn mark(
     .rows("rows", rows)
     .all(txn)
     .await?;
-    marked.iter().map(|row| Ok((row.get("project_id")?, row.get("message_id")?))).collect()
+    marked
+        .iter()
+        .map(|row| Ok((row.get("project_id")?, row.get("message_id")?)))
+        .collect()
 }
 
 /// What is written about a message under a claim.

@@ -74,7 +74,9 @@ fn read(row: &QueryResult) -> Result<Claimed, Error> {
         class: Class::from_code(row.get("class")?),
         orchestration: row.get("orchestration_id")?,
         event_name: row.get("event_name")?,
-        event: event.map_or(Ok(Attributes::new()), serde_json::from_value).map_err(Error::internal)?,
+        event: event
+            .map_or(Ok(Attributes::new()), serde_json::from_value)
+            .map_err(Error::internal)?,
         enqueued_at: row.time("enqueued_at")?,
         attempts: row.get("attempts")?,
         first_attempt_at: row.opt_time("first_attempt_at")?,

@@ -27,7 +27,9 @@ pub(crate) async fn insert(
 ) -> Result<u64, Error> {
     let mut sorted: Vec<_> = messages.iter().collect();
     sorted.sort_unstable_by_key(|it| it.message.id);
-    let events = sorted.iter().map(|it| serde_json::to_value(&it.message.event).map_err(Error::internal));
+    let events = sorted
+        .iter()
+        .map(|it| serde_json::to_value(&it.message.event).map_err(Error::internal));
     let events = events.collect::<Result<Vec<_>, _>>()?;
     let rows = Rows::new(sorted.len())
         .uuids("message_id", sorted.iter().map(|it| it.message.id))
@@ -37,13 +39,24 @@ pub(crate) async fn insert(
         .ints("template_version", sorted.iter().map(|it| it.template_version))
         .texts("sender", sorted.iter().map(|it| it.message.sender.as_str()))
         .ints("sender_version", sorted.iter().map(|it| it.sender_version))
-        .texts("orchestration_id", sorted.iter().map(|it| it.message.orchestration.as_str()))
+        .texts(
+            "orchestration_id",
+            sorted.iter().map(|it| it.message.orchestration.as_str()),
+        )
         .texts("step", sorted.iter().map(|it| it.message.step.as_str()))
         .texts("event_name", sorted.iter().map(|it| it.message.event_name.as_str()))
         .json("event_attributes", events)
-        .opt_times("event_accepted_at", sorted.iter().map(|it| it.message.event_accepted_at))
+        .opt_times(
+            "event_accepted_at",
+            sorted.iter().map(|it| it.message.event_accepted_at),
+        )
         .ints("lane", sorted.iter().map(|it| it.message.lane))
-        .opt_texts("traceparent", sorted.iter().map(|it| Some(it.message.traceparent.as_str()).filter(|it| !it.is_empty())));
+        .opt_texts(
+            "traceparent",
+            sorted
+                .iter()
+                .map(|it| Some(it.message.traceparent.as_str()).filter(|it| !it.is_empty())),
+        );
     Sql::new(
         "insert into messages (project_id, message_id, profile_id, state, class, template, template_version, sender,
            sender_version, orchestration_id, step, event_name, event_attributes, event_accepted_at, lane, traceparent,
@@ -200,7 +213,9 @@ pub(crate) async fn tracked(
         profile: row.get("profile_id")?,
         accepted_at: row.opt_time("finished_at")?,
         recipient: row.get("recipient")?,
-        links: links.map_or(Ok(Vec::new()), serde_json::from_value).map_err(Error::internal)?,
+        links: links
+            .map_or(Ok(Vec::new()), serde_json::from_value)
+            .map_err(Error::internal)?,
         template: row.get("template")?,
         orchestration: row.get("orchestration_id")?,
         step: row.get("step")?,

@@ -49,8 +49,12 @@ pub(crate) async fn report(
     .execute(txn)
     .await?;
     let none = Vec::new();
-    let reports = sorted.iter().filter_map(|it| native(it, events.get(&it.message).unwrap_or(&none), now).transpose());
-    outbox::enqueue(txn, now, &reports.collect::<Result<Vec<_>, _>>()?).await.map(drop)
+    let reports = sorted
+        .iter()
+        .filter_map(|it| native(it, events.get(&it.message).unwrap_or(&none), now).transpose());
+    outbox::enqueue(txn, now, &reports.collect::<Result<Vec<_>, _>>()?)
+        .await
+        .map(drop)
 }
 
 /// The report of a message, if there is something to report and somebody to report it of.
@@ -126,8 +130,10 @@ pub(crate) async fn pull(conn: &impl ConnectionTrait, lanes: &[i64], limit: i64)
 
 /// Removes outcomes that were taken over.
 pub(crate) async fn ack(txn: &DatabaseTransaction, outcomes: &[MessageRef]) -> Result<u64, Error> {
-    Sql::new("delete from outcomes where (project_id, message_id) in (select r.r_project, r.r_message from {rows} as r)")
-        .rows("rows", refs(outcomes.iter()))
-        .execute(txn)
-        .await
+    Sql::new(
+        "delete from outcomes where (project_id, message_id) in (select r.r_project, r.r_message from {rows} as r)",
+    )
+    .rows("rows", refs(outcomes.iter()))
+    .execute(txn)
+    .await
 }

@@ -41,7 +41,10 @@ pub(crate) async fn find(
     .all(conn)
     .await?;
     let resources = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    Ok(resources.into_iter().map(|it| ((it.kind, it.name.clone()), it)).collect())
+    Ok(resources
+        .into_iter()
+        .map(|it| ((it.kind, it.name.clone()), it))
+        .collect())
 }
 
 /// The resources of a kind by name; `name` narrows it to one.
@@ -123,7 +126,12 @@ pub(crate) async fn put(
 }
 
 /// Takes a name away. Messages taken over before keep their version.
-pub(crate) async fn delete(txn: &DatabaseTransaction, project: ProjectId, kind: Kind, name: &str) -> Result<bool, Error> {
+pub(crate) async fn delete(
+    txn: &DatabaseTransaction,
+    project: ProjectId,
+    kind: Kind,
+    name: &str,
+) -> Result<bool, Error> {
     let touched = Sql::new(
         "update resources set deleted = true
          where project_id = {project} and kind = {kind} and name = {name} and not deleted",

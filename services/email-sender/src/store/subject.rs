@@ -48,13 +48,27 @@ pub(crate) struct Kind {
 
 impl Kind {
     /// How many rows there are.
-    pub(crate) async fn count(&self, conn: &impl ConnectionTrait, project: ProjectId, ids: &[ProfileId]) -> Result<i64, Error> {
-        let row = Sql::new(self.count).bind("project", project).rows("profiles", profiles(ids)).one(conn).await?;
+    pub(crate) async fn count(
+        &self,
+        conn: &impl ConnectionTrait,
+        project: ProjectId,
+        ids: &[ProfileId],
+    ) -> Result<i64, Error> {
+        let row = Sql::new(self.count)
+            .bind("project", project)
+            .rows("profiles", profiles(ids))
+            .one(conn)
+            .await?;
         row.map_or(Ok(0), |row| row.get("n"))
     }
 
     /// Deletes at most [`BATCH`] rows; tells how many.
-    pub(crate) async fn delete(&self, txn: &DatabaseTransaction, project: ProjectId, ids: &[ProfileId]) -> Result<u64, Error> {
+    pub(crate) async fn delete(
+        &self,
+        txn: &DatabaseTransaction,
+        project: ProjectId,
+        ids: &[ProfileId],
+    ) -> Result<u64, Error> {
         Sql::new(self.delete)
             .bind("project", project)
             .bind("limit", i64::from(BATCH))
@@ -71,7 +85,11 @@ fn profiles(ids: &[ProfileId]) -> Rows {
 }
 
 /// Every message to the person, oldest first.
-pub(crate) async fn export(conn: &impl ConnectionTrait, project: ProjectId, ids: &[ProfileId]) -> Result<Vec<Json>, Error> {
+pub(crate) async fn export(
+    conn: &impl ConnectionTrait,
+    project: ProjectId,
+    ids: &[ProfileId],
+) -> Result<Vec<Json>, Error> {
     let rows = Sql::new(
         "select message_id, state, reason, template, sender, orchestration_id, step, event_name, recipient, attempts,
            enqueued_at, first_attempt_at, finished_at

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -20,13 +21,16 @@ use tonic::{Request, Response, Status, service::RoutesBuilder};
 pub(crate) struct Profiles {
     state: Arc<Mutex<State>>,
     down: Arc<AtomicBool>,
+    before_answer: Arc<Mutex<Option<Interruption>>>,
 }
+
+/// Something that happens in the middle of a call.
+type Interruption = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 #[derive(Default)]
 pub(crate) struct State {
     profiles: BTreeMap<ProfileId, Attributes>,
     moved: HashMap<ProfileId, ProfileId>,
-    pub(crate) reads: usize,
     pub(crate) engagement: Vec<Engagement>,
     pub(crate) opt_outs: Vec<OptOutRequest>,
 }
@@ -38,9 +42,15 @@ impl Profiles {
 
     /// A subscriber with this address.
     pub(crate) fn subscribe(&self, id: ProfileId, address: &str) {
-        let attributes = [("$email_address", address), ("$email_marketing", "subscribed"), ("firstname", "Ann")];
+        let attributes = [
+            ("$email_address", address),
+            ("$email_marketing", "subscribed"),
+            ("firstname", "Ann"),
+        ];
         let text = |(name, text): (&str, &str)| (name.to_owned(), Value::String(text.to_owned()));
-        self.state().profiles.insert(id, attributes.into_iter().map(text).collect());
+        self.state()
+            .profiles
+            .insert(id, attributes.into_iter().map(text).collect());
     }
 
     pub(crate) fn set(&self, id: ProfileId, name: &str, value: &str) {
@@ -59,13 +69,23 @@ impl Profiles {
         state.moved.insert(from, into);
     }
 
+    /// Runs before the next answer about profiles.
+    pub(crate) fn before_answer(&self, interruption: Interruption) {
+        *self.before_answer.lock().unwrap() = Some(interruption);
+    }
+
     pub(crate) fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
     }
 
     /// Names of the native events reported so far, sorted.
     pub(crate) fn events(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.state().engagement.iter().map(|it| it.event.clone().unwrap().name).collect();
+        let mut names: Vec<_> = self
+            .state()
+            .engagement
+            .iter()
+            .map(|it| it.event.clone().unwrap().name)
+            .collect();
         names.sort();
         names
     }
@@ -82,10 +102,18 @@ impl Profiles {
     }
 }
 
+/// Methods that email-sender does not call, in the form that `async_trait` gives to methods.
 macro_rules! not_called {
     ($($name:ident: $request:ident -> $response:ident),* $(,)?) => {$(
-        async fn $name(&self, _: Request<profile::$request>) -> Result<Response<profile::$response>, Status> {
-            Err(Status::unimplemented(stringify!($name)))
+        fn $name<'a, 'b>(
+            &'a self,
+            _: Request<profile::$request>,
+        ) -> Pin<Box<dyn Future<Output = Result<Response<profile::$response>, Status>> + Send + 'b>>
+        where
+            'a: 'b,
+            Self: 'b,
+        {
+            Box::pin(async { Err(Status::unimplemented(stringify!($name))) })
         }
     )*};
 }
@@ -97,8 +125,11 @@ impl ProfileService for Profiles {
         request: Request<profile::GetProfilesRequest>,
     ) -> Result<Response<profile::GetProfilesResponse>, Status> {
         self.up()?;
-        let mut state = self.state();
-        state.reads += 1;
+        let interruption = self.before_answer.lock().unwrap().take();
+        if let Some(interruption) = interruption {
+            interruption.await;
+        }
+        let state = self.state();
         let find = |id: &String| {
             let id: ProfileId = id.parse().unwrap();
             ProfileResult {

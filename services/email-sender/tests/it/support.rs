@@ -14,8 +14,8 @@ use chappe_kit::{
 };
 use chappe_proto::{
     email::{
-        EnqueueRequest, HitKind, Message, MessageState, OutgoingMessage, PullOutcomesRequest, RecordHitRequest,
-        email_service_client::EmailServiceClient, ListMessagesRequest,
+        EnqueueRequest, HitKind, ListMessagesRequest, Message, MessageState, OutgoingMessage, PullOutcomesRequest,
+        RecordHitRequest, email_service_client::EmailServiceClient,
     },
     privacy::data_subject_service_client::DataSubjectServiceClient,
     types::{ApplyResourcesRequest, Resource},
@@ -54,6 +54,7 @@ pub(crate) struct Instance {
     pub(crate) service: Service,
     pub(crate) client: EmailServiceClient<Peer>,
     pub(crate) subjects: DataSubjectServiceClient<Peer>,
+    pub(crate) lifecycle: Lifecycle,
 }
 
 /// The service, its peer and a relay. Time stands still until a test moves it.
@@ -83,9 +84,21 @@ impl World {
         let html = "<body>Hi {{ firstname }}, <a href=\"https://shop.example/?a=1&amp;b=2\">shop</a></body>";
         world
             .apply(vec![
-                resource("Sender", MARKETING, &json!({"address": "news@shop.example", "name": "News", "class": "marketing"})),
-                resource("Sender", TRANSACTIONAL, &json!({"address": "shop@shop.example", "name": "Shop", "class": "transactional"})),
-                resource("Template", "hello", &json!({"subject": "Hello {{ firstname }}", "html": html})),
+                resource(
+                    "Sender",
+                    MARKETING,
+                    &json!({"address": "news@shop.example", "name": "News", "class": "marketing"}),
+                ),
+                resource(
+                    "Sender",
+                    TRANSACTIONAL,
+                    &json!({"address": "shop@shop.example", "name": "Shop", "class": "transactional"}),
+                ),
+                resource(
+                    "Template",
+                    "hello",
+                    &json!({"subject": "Hello {{ firstname }}", "html": html}),
+                ),
             ])
             .await;
         world
@@ -96,7 +109,13 @@ impl World {
             resources,
             validate_only: false,
         };
-        let response = self.instance.client.apply_resources(call(PROJECT, request)).await.unwrap().into_inner();
+        let response = self
+            .instance
+            .client
+            .apply_resources(call(PROJECT, request))
+            .await
+            .unwrap()
+            .into_inner();
         for result in response.results {
             assert_eq!(result.faults, []);
         }
@@ -119,12 +138,17 @@ impl World {
 
     /// A subscriber and a message to them.
     pub(crate) async fn enqueue(&mut self, number: u128, sender: &str) {
-        self.profiles.subscribe(person(number), &format!("p{number}@example.com"));
+        self.profiles
+            .subscribe(person(number), &format!("p{number}@example.com"));
         self.enqueue_all(vec![message(number, sender)]).await.unwrap();
     }
 
     pub(crate) async fn enqueue_all(&mut self, messages: Vec<OutgoingMessage>) -> Result<i32, Status> {
-        let response = self.instance.client.enqueue(call(PROJECT, EnqueueRequest { messages })).await?;
+        let response = self
+            .instance
+            .client
+            .enqueue(call(PROJECT, EnqueueRequest { messages }))
+            .await?;
         Ok(response.into_inner().enqueued)
     }
 
@@ -147,8 +171,18 @@ impl World {
             profile_id: person(number).to_string(),
             ..ListMessagesRequest::default()
         };
-        let response = self.instance.client.list_messages(call(PROJECT, request)).await.unwrap();
-        response.into_inner().messages.into_iter().next().expect("the message is listed")
+        let response = self
+            .instance
+            .client
+            .list_messages(call(PROJECT, request))
+            .await
+            .unwrap();
+        response
+            .into_inner()
+            .messages
+            .into_iter()
+            .next()
+            .expect("the message is listed")
     }
 
     pub(crate) async fn state(&mut self, number: u128) -> MessageState {
@@ -162,7 +196,12 @@ impl World {
             max_rows: 1_000,
             wait_ms: 0,
         };
-        let response = self.instance.client.pull_outcomes(tonic::Request::new(request)).await.unwrap();
+        let response = self
+            .instance
+            .client
+            .pull_outcomes(tonic::Request::new(request))
+            .await
+            .unwrap();
         let outcome = |it: chappe_proto::email::Outcome| (it.message_id.clone(), it.state(), it.reason);
         response.into_inner().outcomes.into_iter().map(outcome).collect()
     }
@@ -170,7 +209,10 @@ impl World {
     /// The raw messages that the relay took, in the order of arrival.
     pub(crate) fn mails(&self) -> Vec<String> {
         let received = self.smtp.received();
-        received.into_iter().map(|it| String::from_utf8(it.data).unwrap()).collect()
+        received
+            .into_iter()
+            .map(|it| String::from_utf8(it.data).unwrap())
+            .collect()
     }
 
     pub(crate) async fn hit(&mut self, kind: HitKind, token: &str) -> Result<String, Status> {
@@ -208,11 +250,12 @@ impl Instance {
             let auth = Auth::services(key.clone(), clock.clone());
             Connector::new(name, key.clone(), clock.clone()).local(stack(routes.routes(), auth))
         };
+        let lifecycle = Lifecycle::new();
         let deps = Deps {
             runtime: Runtime {
                 clock: clock.clone(),
                 ids: IdGen::system(),
-                lifecycle: Lifecycle::new(),
+                lifecycle: lifecycle.clone(),
                 keys: keys.clone(),
             },
             db,
@@ -227,6 +270,7 @@ impl Instance {
         Self {
             client: EmailServiceClient::new(peer.clone()),
             subjects: DataSubjectServiceClient::new(peer),
+            lifecycle,
             service,
         }
     }
@@ -257,9 +301,16 @@ pub(crate) fn message(number: u128, sender: &str) -> OutgoingMessage {
 
 /// The value of a header, unfolded.
 pub(crate) fn header(mail: &str, name: &str) -> Option<String> {
-    let head = mail.split("\r\n\r\n").next().unwrap().replace("\r\n ", " ").replace("\r\n\t", " ");
+    let head = mail
+        .split("\r\n\r\n")
+        .next()
+        .unwrap()
+        .replace("\r\n ", " ")
+        .replace("\r\n\t", " ");
     let prefix = format!("{name}: ");
-    head.split("\r\n").find_map(|line| line.strip_prefix(&prefix)).map(ToOwned::to_owned)
+    head.split("\r\n")
+        .find_map(|line| line.strip_prefix(&prefix))
+        .map(ToOwned::to_owned)
 }
 
 /// The token of the first link of that sort (`c`, `o` or `u`) in a mail.
@@ -267,6 +318,10 @@ pub(crate) fn token(mail: &str, sort: &str) -> String {
     let parsed = mail_parser::MessageParser::new().parse(mail.as_bytes()).unwrap();
     let html = parsed.body_html(0).unwrap().into_owned();
     let start = format!("{PUBLIC_URL}/{sort}/");
-    let (_, rest) = html.split_once(&start).unwrap_or_else(|| panic!("no {sort} link in {html}"));
-    rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
+    let (_, rest) = html
+        .split_once(&start)
+        .unwrap_or_else(|| panic!("no {sort} link in {html}"));
+    rest.chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        .collect()
 }

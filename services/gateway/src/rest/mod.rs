@@ -25,7 +25,7 @@ use crate::{App, auth, body, failure::Failure, layer};
 /// Time for a request, its body included.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Time for a request whose body is large or cut into several calls; no peer works longer on one.
-const LONG_PATIENCE: Duration = Duration::from_secs(60);
+const LONG_PATIENCE: Duration = Duration::from_mins(1);
 
 type Routes = Router<Arc<App>>;
 type Answer = Result<Response, Failure>;
@@ -42,12 +42,16 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .merge(native::long_routes())
         .merge(gdpr::long_routes());
     Router::new()
-        .merge(quick.layer(from_fn_with_state(PATIENCE, layer::bounded)))
-        .merge(long.layer(from_fn_with_state(LONG_PATIENCE, layer::bounded)))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_route)
+        .merge(within(PATIENCE, quick.fallback(no_route)))
+        .merge(within(LONG_PATIENCE, long))
         .layer(from_fn_with_state(app.clone(), layer::outermost))
         .with_state(app.clone())
+}
+
+/// Routes that are answered in time, whatever the method.
+fn within(patience: Duration, routes: Routes) -> Routes {
+    let bounded = from_fn_with_state(patience, layer::bounded);
+    routes.method_not_allowed_fallback(no_route).layer(bounded)
 }
 
 /// Also a known path with another method: the catalogue of errors has no 405.

@@ -100,10 +100,11 @@ fn span(text: String, days: &std::ops::RangeInclusive<i64>, allowed: &str) -> Re
     const DAY: i64 = 86_400_000_000;
     /// Some instant to count from: 2025-01-01.
     const ANCHOR: i64 = 1_735_689_600_000_000;
-    let wrong = || format!("{text} is not a period of {allowed}");
-    let span: CalendarSpan = text.parse().map_err(|_| wrong())?;
-    let length = (ANCHOR - span.before(ANCHOR)) / DAY;
-    if days.contains(&length) { Ok(text) } else { Err(wrong()) }
+    let length = |span: CalendarSpan| (ANCHOR - span.before(ANCHOR)) / DAY;
+    match text.parse().map(length) {
+        Ok(length) if days.contains(&length) => Ok(text),
+        _ => Err(format!("{text} is not a period of {allowed}")),
+    }
 }
 
 #[cfg(test)]

@@ -44,7 +44,6 @@ pub(crate) async fn start(test: TestDb) -> Fixture {
             db: test.db().clone(),
         },
     )
-    .await
     .unwrap();
     let mut routes = tonic::service::Routes::builder();
     service.add_to(&mut routes);

@@ -13,7 +13,7 @@ use crate::{App, domain::validate::Call, rpc};
 
 /// What one round did.
 #[derive(Debug, Default)]
-pub(super) struct Applied {
+pub(super) struct Round {
     pub(super) events_applied: i64,
     pub(super) events_duplicate: i64,
     /// Events that are now in the store, and that the client may send again.
@@ -28,7 +28,7 @@ pub(super) async fn apply(
     call: &Call<'_>,
     edits: Vec<Resolved>,
     idempotency: Option<Idempotency>,
-) -> Result<Applied, Error> {
+) -> Result<Round, Error> {
     let request = ApplyEditsRequest {
         edits: edits.iter().map(edit).collect(),
         accepted_at: Some(call.now.into()),
@@ -41,12 +41,12 @@ pub(super) async fn apply(
     });
     let response = response.await?.into_inner();
     if !response.replayed_response.is_empty() {
-        return Ok(Applied {
+        return Ok(Round {
             replayed: Some(response.replayed_response),
-            ..Applied::default()
+            ..Round::default()
         });
     }
-    let mut applied = Applied::default();
+    let mut applied = Round::default();
     for (resolved, result) in edits.into_iter().zip(response.results) {
         match result.state() {
             EditState::Gone | EditState::Moved => applied.retired.push(Pending {

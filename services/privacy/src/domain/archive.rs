@@ -15,7 +15,10 @@ pub(crate) struct Documents(BTreeMap<(&'static str, String), Vec<u8>>);
 impl Documents {
     /// Adds a document, or the next part of one.
     pub(crate) fn add(&mut self, service: &'static str, file_name: String, content: &[u8]) {
-        self.0.entry((service, file_name)).or_default().extend_from_slice(content);
+        self.0
+            .entry((service, file_name))
+            .or_default()
+            .extend_from_slice(content);
     }
 
     /// Whether no document says anything: an empty list or object is how a service says that it has nothing.
@@ -36,7 +39,10 @@ impl Documents {
             zip.start_file(name, options).map_err(Error::internal)?;
             zip.write_all(content).map_err(Error::internal)
         };
-        file("summary.json", &serde_json::to_vec_pretty(&summary).map_err(Error::internal)?)?;
+        file(
+            "summary.json",
+            &serde_json::to_vec_pretty(&summary).map_err(Error::internal)?,
+        )?;
         for ((service, name), content) in &self.0 {
             file(&format!("{service}/{name}"), content)?;
         }
@@ -61,7 +67,10 @@ mod tests {
         let mut documents = Documents::default();
         assert!(documents.say_nothing());
         documents.add("identity", "identifiers.json".to_owned(), b"[ ]".trim_ascii());
-        assert!(!documents.say_nothing(), "only the forms that serde_json prints count as empty");
+        assert!(
+            !documents.say_nothing(),
+            "only the forms that serde_json prints count as empty"
+        );
         let mut documents = Documents::default();
         documents.add("identity", "identifiers.json".to_owned(), b"[]\n");
         documents.add("profile-store", "profile.json".to_owned(), b"null");

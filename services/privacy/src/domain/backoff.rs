@@ -7,7 +7,7 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// How long to wait after so many failures in a row.
 pub(crate) fn after(failures: i64) -> Duration {
-    let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(0).min(16);
+    let doublings = u32::try_from(failures.max(1) - 1).unwrap_or(u32::MAX).min(16);
     FIRST.saturating_mul(1 << doublings).min(LONGEST)
 }
 

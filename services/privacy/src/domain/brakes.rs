@@ -29,31 +29,37 @@ pub(crate) struct Numbers {
 /// What the numbers must not exceed.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    pub(crate) max_ratio: f64,
-    pub(crate) max_deletions: i64,
-    pub(crate) max_silence: Duration,
-    pub(crate) max_clock_drift: Duration,
+    pub(crate) ratio: f64,
+    pub(crate) deletions: i64,
+    pub(crate) silence: Duration,
+    pub(crate) clock_drift: Duration,
 }
 
 /// Tries every brake.
 pub(crate) fn evaluate(numbers: &Numbers, limits: &Limits) -> Vec<Brake> {
     vec![
-        ratio(numbers, limits.max_ratio),
-        absolute(numbers.candidates, limits.max_deletions),
-        freshness(numbers, limits.max_silence),
-        clock(numbers, limits.max_clock_drift),
+        ratio(numbers, limits.ratio),
+        absolute(numbers.candidates, limits.deletions),
+        freshness(numbers, limits.silence),
+        clock(numbers, limits.clock_drift),
         kill_switch(numbers.kill_switch),
     ]
 }
 
 /// Most profiles that may be deleted out of a population.
 pub(crate) fn allowance(population: i64, limits: &Limits) -> i64 {
-    #[expect(clippy::cast_possible_truncation, reason = "a share of the population is at most the population")]
-    let near = (float(population) * limits.max_ratio) as i64;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a share of the population is at most the population"
+    )]
+    let near = (float(population) * limits.ratio) as i64;
     // The product may be rounded either way; the share itself is what the brake compares.
-    let within = |count: &i64| share(*count, population) <= limits.max_ratio;
-    let most = (near.saturating_sub(1)..=near.saturating_add(1)).rev().find(within).unwrap_or(0);
-    most.clamp(0, population).min(limits.max_deletions)
+    let within = |count: &i64| share(*count, population) <= limits.ratio;
+    let most = (near.saturating_sub(1)..=near.saturating_add(1))
+        .rev()
+        .find(within)
+        .unwrap_or(0);
+    most.clamp(0, population).min(limits.deletions)
 }
 
 pub(crate) fn kill_switch(on: bool) -> Brake {
@@ -79,7 +85,11 @@ fn ratio(numbers: &Numbers, max_ratio: f64) -> Brake {
 }
 
 fn absolute(candidates: i64, most: i64) -> Brake {
-    brake("absolute", candidates > most, format!("{candidates} profiles, at most {most} may go in one run"))
+    brake(
+        "absolute",
+        candidates > most,
+        format!("{candidates} profiles, at most {most} may go in one run"),
+    )
 }
 
 /// A broken pipeline makes everybody inactive.
@@ -92,7 +102,11 @@ fn freshness(numbers: &Numbers, max_silence: Duration) -> Brake {
         ),
         None => (true, "no write was ever accepted".to_owned()),
     };
-    brake("freshness", stale && numbers.population > 0, format!("{seen}, at most {hours} h ago is required"))
+    brake(
+        "freshness",
+        stale && numbers.population > 0,
+        format!("{seen}, at most {hours} h ago is required"),
+    )
 }
 
 fn clock(numbers: &Numbers, max_drift: Duration) -> Brake {
@@ -102,7 +116,11 @@ fn clock(numbers: &Numbers, max_drift: Duration) -> Brake {
         drift.as_secs_f64(),
         max_drift.as_secs(),
         numbers.cutoff.to_rfc3339(),
-        if numbers.cutoff > numbers.now { "in the future" } else { "in the past" },
+        if numbers.cutoff > numbers.now {
+            "in the future"
+        } else {
+            "in the past"
+        },
     );
     brake("clock", drift >= max_drift || numbers.cutoff > numbers.now, detail)
 }
@@ -145,10 +163,10 @@ mod tests {
 
     fn limits() -> Limits {
         Limits {
-            max_ratio: 0.05,
-            max_deletions: 1_000,
-            max_silence: 24 * HOUR,
-            max_clock_drift: Duration::from_mins(1),
+            ratio: 0.05,
+            deletions: 1_000,
+            silence: 24 * HOUR,
+            clock_drift: Duration::from_mins(1),
         }
     }
 
@@ -157,7 +175,11 @@ mod tests {
         change(&mut numbers);
         let brakes = evaluate(&numbers, &limits());
         assert_eq!(brakes.len(), 5);
-        brakes.into_iter().filter(|brake| brake.tripped).map(|brake| brake.name).collect()
+        brakes
+            .into_iter()
+            .filter(|brake| brake.tripped)
+            .map(|brake| brake.name)
+            .collect()
     }
 
     #[test]
@@ -170,7 +192,10 @@ mod tests {
     #[test]
     fn the_absolute_number_counts_whatever_the_share() {
         assert!(tripped(|n| (n.population, n.candidates) = (100_000, 1_000)).is_empty());
-        assert_eq!(tripped(|n| (n.population, n.candidates) = (100_000, 1_001)), ["absolute"]);
+        assert_eq!(
+            tripped(|n| (n.population, n.candidates) = (100_000, 1_001)),
+            ["absolute"]
+        );
     }
 
     #[test]
@@ -199,7 +224,7 @@ mod tests {
     fn the_allowance_is_the_largest_number_that_the_brakes_pass() {
         for percent in 0..=100_u32 {
             let limits = Limits {
-                max_ratio: f64::from(percent) / 100.0,
+                ratio: f64::from(percent) / 100.0,
                 ..limits()
             };
             assert_eq!(allowance(100, &limits), i64::from(percent));

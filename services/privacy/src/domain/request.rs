@@ -71,7 +71,12 @@ impl Report {
     /// Adds what another attempt deleted.
     pub(crate) fn add(&mut self, deleted: impl IntoIterator<Item = (String, i64)>, retained: Vec<String>) {
         for (kind, rows) in deleted {
-            let sum = self.deleted.get(&kind).and_then(Value::as_i64).unwrap_or(0).saturating_add(rows);
+            let sum = self
+                .deleted
+                .get(&kind)
+                .and_then(Value::as_i64)
+                .unwrap_or(0)
+                .saturating_add(rows);
             self.deleted.insert(kind, sum.into());
         }
         self.retained = retained;
@@ -101,7 +106,10 @@ mod tests {
         assert!(!report.found_something());
         report.add([("profiles".to_owned(), 1), ("events".to_owned(), 4)], Vec::new());
         report.add([("events".to_owned(), 2)], vec!["a hash".to_owned()]);
-        assert_eq!(Value::Object(report.deleted.clone()), serde_json::json!({"profiles": 1, "events": 6}));
+        assert_eq!(
+            Value::Object(report.deleted.clone()),
+            serde_json::json!({"profiles": 1, "events": 6})
+        );
         assert_eq!(report.retained, ["a hash"]);
         assert!(report.found_something());
     }

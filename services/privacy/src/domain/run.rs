@@ -58,7 +58,7 @@ pub(crate) struct Run {
     pub(crate) created_at: Timestamp,
     /// Frozen when the run was started.
     pub(crate) cutoff: Timestamp,
-    pub(crate) dry_run: bool,
+    pub(crate) is_dry: bool,
     pub(crate) max_ratio: Option<f64>,
     pub(crate) population: i64,
     pub(crate) candidates: i64,
@@ -81,7 +81,7 @@ impl Run {
             state: State::Planning,
             created_at,
             cutoff,
-            dry_run: false,
+            is_dry: false,
             max_ratio: None,
             population: 0,
             candidates: 0,

@@ -16,7 +16,10 @@ const MAX_ECHO_CHARS: usize = 1_024;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Target {
     CustomId(String),
-    Installation { app_key: String, installation_id: Uuid },
+    Installation {
+        app_key: String,
+        installation_id: Uuid,
+    },
     /// An advertising id: none is kept, so it finds nobody.
     AdvertisingId(String),
 }
@@ -120,20 +123,28 @@ fn hash(key: &Key, project: ProjectId, kind: u8, value: &[u8]) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    fn installation(id: &str) -> Option<types::Identifier> {
+    fn installation(id: &str) -> types::Identifier {
         let kind = Kind::Installation(types::Installation {
             app_key: "app".to_owned(),
             installation_id: id.to_owned(),
         });
-        Some(types::Identifier { kind: Some(kind) })
+        types::Identifier { kind: Some(kind) }
     }
 
     #[test]
     fn the_clients_words_are_kept_and_made_up_where_there_are_none() {
         let id = "0F0E0D0C-0000-0000-0000-000000000001";
-        let named = parse(installation(id), String::new(), String::new()).unwrap();
-        assert_eq!((named.identifier_type.as_str(), named.identifier_value.as_str()), ("install_id", id));
-        let named = parse(installation(id), "installation_id".to_owned(), "as written".to_owned()).unwrap();
+        let named = parse(Some(installation(id)), String::new(), String::new()).unwrap();
+        assert_eq!(
+            (named.identifier_type.as_str(), named.identifier_value.as_str()),
+            ("install_id", id)
+        );
+        let named = parse(
+            Some(installation(id)),
+            "installation_id".to_owned(),
+            "as written".to_owned(),
+        )
+        .unwrap();
         assert_eq!(named.identifier_type, "installation_id");
         assert_eq!(named.identifier_value, "as written");
     }
@@ -143,7 +154,10 @@ mod tests {
         let named = parse(None, "advertising_id".to_owned(), "aaid".to_owned()).unwrap();
         assert_eq!(named.target, Target::AdvertisingId("aaid".to_owned()));
         assert!(named.target.identifier().is_none());
-        assert_eq!(parse(None, "custom_id".to_owned(), "u1".to_owned()).unwrap_err().0, "identifier");
+        assert_eq!(
+            parse(None, "custom_id".to_owned(), "u1".to_owned()).unwrap_err().0,
+            "identifier"
+        );
     }
 
     #[test]
@@ -155,6 +169,6 @@ mod tests {
         assert!(custom_id(String::new()).is_err());
         assert!(custom_id("é".repeat(1_025)).is_err());
         assert!(custom_id("é".repeat(1_024)).is_ok());
-        assert!(parse(installation("not a uuid"), String::new(), String::new()).is_err());
+        assert!(parse(Some(installation("not a uuid")), String::new(), String::new()).is_err());
     }
 }

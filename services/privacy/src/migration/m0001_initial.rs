@@ -43,7 +43,7 @@ const REQUESTS: &[&str] = &[
         project_id {uuid} not null,
         request_id {uuid} not null,
         service text not null,
-        position {bigint} not null,
+        place {bigint} not null,
         blocked {bool} not null,
         erased {bool} not null,
         verified {bool} not null,

@@ -131,5 +131,8 @@ pub(crate) async fn expired(
     .bind("limit", limit)
     .all(conn)
     .await?;
-    found.iter().map(|row| Ok((row.get("project_id")?, row.get("request_id")?))).collect()
+    found
+        .iter()
+        .map(|row| Ok((row.get("project_id")?, row.get("request_id")?)))
+        .collect()
 }

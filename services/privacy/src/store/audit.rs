@@ -76,7 +76,9 @@ pub(crate) async fn append(
 
 /// The projects that have a trail.
 pub(crate) async fn projects(conn: &impl ConnectionTrait) -> Result<Vec<ProjectId>, Error> {
-    let found = Sql::new("select project_id from audit_heads order by project_id").all(conn).await?;
+    let found = Sql::new("select project_id from audit_heads order by project_id")
+        .all(conn)
+        .await?;
     found.iter().map(|row| row.get("project_id")).collect()
 }
 
@@ -100,10 +102,16 @@ pub(crate) async fn verify(conn: &impl ConnectionTrait, key: &Key, project: Proj
             return Err(broken(place.seq + 1));
         }
         for (entry, seal) in page {
-            place = place.follow(key, project, &entry, &seal).ok_or_else(|| broken(place.seq + 1))?;
+            place = place
+                .follow(key, project, &entry, &seal)
+                .ok_or_else(|| broken(place.seq + 1))?;
         }
     }
-    if place == head { Ok(place.seq) } else { Err(broken(head.seq)) }
+    if place == head {
+        Ok(place.seq)
+    } else {
+        Err(broken(head.seq))
+    }
 }
 
 fn broken(seq: i64) -> Error {

@@ -10,11 +10,11 @@ use crate::domain::request::Report;
 
 /// Makes a row for every service that has none yet, also for one that joined while the removal was at work.
 pub(crate) async fn ensure(txn: &DatabaseTransaction, held: Held, services: &[&str]) -> Result<(), Error> {
-    let positions = 0..i64::try_from(services.len()).unwrap_or(i64::MAX);
+    let places = 0..i64::try_from(services.len()).unwrap_or(i64::MAX);
     Sql::new(
-        "insert into participants (project_id, request_id, service, position, blocked, erased, verified,
+        "insert into participants (project_id, request_id, service, place, blocked, erased, verified,
                                    deleted, retained)
-         select {project}, {request}, r.service, r.position, false, false, false, {none}, {nothing}
+         select {project}, {request}, r.service, r.place, false, false, false, {none}, {nothing}
          from {rows} as r where true
          on conflict (project_id, request_id, service) do nothing",
     )
@@ -24,7 +24,9 @@ pub(crate) async fn ensure(txn: &DatabaseTransaction, held: Held, services: &[&s
     .bind("nothing", serde_json::json!([]))
     .rows(
         "rows",
-        Rows::new(services.len()).texts("service", services.iter().copied()).ints("position", positions),
+        Rows::new(services.len())
+            .texts("service", services.iter().copied())
+            .ints("place", places),
     )
     .execute(txn)
     .await?;
@@ -49,13 +51,16 @@ pub(crate) async fn save(txn: &DatabaseTransaction, held: Held, report: &Report)
     Ok(())
 }
 
-/// All services have confirmed that nothing remains.
+/// Every service that has erased has also confirmed that nothing remains.
 pub(crate) async fn verified(txn: &DatabaseTransaction, held: Held) -> Result<(), Error> {
-    Sql::new("update participants set verified = true where project_id = {project} and request_id = {request}")
-        .bind("project", held.project)
-        .bind("request", held.request)
-        .execute(txn)
-        .await?;
+    Sql::new(
+        "update participants set verified = true
+         where project_id = {project} and request_id = {request} and erased",
+    )
+    .bind("project", held.project)
+    .bind("request", held.request)
+    .execute(txn)
+    .await?;
     Ok(())
 }
 
@@ -79,13 +84,19 @@ pub(crate) async fn of_requests(
         "select p.request_id, p.service, p.blocked, p.erased, p.verified, p.deleted, p.retained
          from participants p
          where p.project_id = {project} and p.request_id in (select r.request_id from {rows} as r)
-         order by p.request_id, p.position, p.service",
+         order by p.request_id, p.place, p.service",
     )
     .bind("project", project)
-    .rows("rows", Rows::new(requests.len()).uuids("request_id", requests.iter().copied()))
+    .rows(
+        "rows",
+        Rows::new(requests.len()).uuids("request_id", requests.iter().copied()),
+    )
     .all(conn)
     .await?;
-    found.iter().map(|row| Ok((row.get("request_id")?, read(row)?))).collect()
+    found
+        .iter()
+        .map(|row| Ok((row.get("request_id")?, read(row)?)))
+        .collect()
 }
 
 fn read(row: &QueryResult) -> Result<Report, Error> {

@@ -94,7 +94,7 @@ pub(crate) async fn claim(
     txn: &DatabaseTransaction,
     claim: ClaimId,
     now: Timestamp,
-    limit: i64,
+    limit: usize,
 ) -> Result<Vec<Held>, Error> {
     let claimed = Sql::new(
         "update requests set claimed_by = {claim}, lease_until = {until}
@@ -108,7 +108,7 @@ pub(crate) async fn claim(
     .bind("claim", claim)
     .bind("until", (now + CLAIMED_FOR).micros())
     .bind("now", now.micros())
-    .bind("limit", limit)
+    .bind("limit", i64::try_from(limit).unwrap_or(i64::MAX))
     .all(txn)
     .await?;
     let held = |row: &QueryResult| {
@@ -132,11 +132,7 @@ pub(crate) async fn hold(txn: &DatabaseTransaction, held: Held, now: Timestamp) 
 }
 
 /// Remembers which profiles were found.
-pub(crate) async fn set_profiles(
-    txn: &DatabaseTransaction,
-    held: Held,
-    profiles: &[ProfileId],
-) -> Result<(), Error> {
+pub(crate) async fn set_profiles(txn: &DatabaseTransaction, held: Held, profiles: &[ProfileId]) -> Result<(), Error> {
     let sql = Sql::new(
         "update requests set profiles = {profiles}
          where project_id = {project} and request_id = {request} and claimed_by = {claim} and done_at is null",

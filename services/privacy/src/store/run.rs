@@ -21,7 +21,7 @@ pub(crate) async fn insert(txn: &DatabaseTransaction, run: &Run) -> Result<bool,
     .bind("state", run.state as i64)
     .bind("created_at", run.created_at.micros())
     .bind("cutoff", run.cutoff.micros())
-    .bind("dry_run", run.dry_run)
+    .bind("dry_run", run.is_dry)
     .bind("max_ratio", run.max_ratio)
     .bind("brakes", serde_json::json!([]))
     .execute(txn)
@@ -55,7 +55,10 @@ pub(crate) async fn due(conn: &impl ConnectionTrait, now: Timestamp) -> Result<V
     .bind("now", now.micros())
     .all(conn)
     .await?;
-    found.iter().map(|row| Ok((row.get("project_id")?, row.get("run_id")?))).collect()
+    found
+        .iter()
+        .map(|row| Ok((row.get("project_id")?, row.get("run_id")?)))
+        .collect()
 }
 
 /// Writes how far an open run is, and that it can go on at once.
@@ -105,7 +108,7 @@ fn read(row: &QueryResult) -> Result<Run, Error> {
         state: State::from_stored(row.get("state")?)?,
         created_at: row.time("created_at")?,
         cutoff: row.time("cutoff")?,
-        dry_run: row.get("dry_run")?,
+        is_dry: row.get("dry_run")?,
         max_ratio: row.get("max_ratio")?,
         population: row.get("population")?,
         candidates: row.get("candidates")?,

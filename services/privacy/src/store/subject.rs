@@ -46,7 +46,10 @@ pub(crate) async fn forget_reviews(txn: &DatabaseTransaction, removal: Held, now
     .bind("removal", removal.request)
     .all(txn)
     .await?;
-    let mut reviews: Vec<RequestId> = ended.iter().map(|row| row.get("request_id")).collect::<Result<_, _>>()?;
+    let mut reviews: Vec<RequestId> = ended
+        .iter()
+        .map(|row| row.get("request_id"))
+        .collect::<Result<_, _>>()?;
     let archives = archive::delete(txn, removal.project, &reviews).await?;
     reviews.push(removal.request);
     delete(txn, removal.project, &reviews).await?;
@@ -54,17 +57,16 @@ pub(crate) async fn forget_reviews(txn: &DatabaseTransaction, removal: Held, now
 }
 
 /// Drops the hashes of these requests.
-pub(crate) async fn delete(
-    txn: &DatabaseTransaction,
-    project: ProjectId,
-    requests: &[RequestId],
-) -> Result<(), Error> {
+pub(crate) async fn delete(txn: &DatabaseTransaction, project: ProjectId, requests: &[RequestId]) -> Result<(), Error> {
     Sql::new(
         "delete from request_subjects where project_id = {project}
            and request_id in (select r.request_id from {rows} as r)",
     )
     .bind("project", project)
-    .rows("rows", Rows::new(requests.len()).uuids("request_id", requests.iter().copied()))
+    .rows(
+        "rows",
+        Rows::new(requests.len()).uuids("request_id", requests.iter().copied()),
+    )
     .execute(txn)
     .await?;
     Ok(())

@@ -95,13 +95,13 @@ pub(crate) fn storable<'a>(edits: &'a [Edit], origin: Origin, known: &Known) -> 
 }
 
 /// Applies the edits in order. `fresh` are the ids of the events that were not there before.
-pub(crate) fn fold<'a>(
-    edits: &'a [Edit],
+pub(crate) fn fold(
+    edits: &[Edit],
     origin: Origin,
     known: Known,
     fresh: HashSet<EventId>,
     accepted_at: Timestamp,
-) -> Outcome<'a> {
+) -> Outcome<'_> {
     let mut fold = Fold {
         origin,
         known,

@@ -1,6 +1,6 @@
 //! The app-centric model. Whether the same values also go to a profile is decided by ingestion.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use chappe_ids::AppId;
 use chappe_kit::{
@@ -46,34 +46,48 @@ pub(super) async fn handle(
     app.db
         .write(async |txn| {
             let blocked = store::blocked::of(txn, project, &hashes, now).await?;
-            let users: Vec<_> = changes
-                .iter()
-                .zip(&hashes)
+            let allowed = changes.iter().zip(&hashes);
+            let allowed: Vec<_> = allowed
                 .filter(|(_, hash)| !blocked.contains(hash.as_slice()))
                 .map(|(user, _)| user)
                 .collect();
-            let custom_ids: Vec<_> = users.iter().map(|(custom_id, _)| custom_id.as_str()).collect();
-            let mut stored = store::app_user::lock(txn, project, app_id, &custom_ids).await?;
-            let known: HashSet<_> = stored.keys().cloned().collect();
-            let (mut fresh, mut changed, mut emptied) = (Vec::new(), Vec::new(), Vec::new());
-            for (custom_id, changes) in users {
-                let record = Record {
-                    custom_id: custom_id.clone(),
-                    attributes: merge(stored.remove(custom_id).unwrap_or_default(), changes),
-                };
-                match (known.contains(custom_id), record.attributes.is_empty()) {
-                    (true, true) => emptied.push(custom_id.as_str()),
-                    (true, false) => changed.push(record),
-                    (false, true) => {}
-                    (false, false) => fresh.push(record),
-                }
-            }
-            store::app_user::insert(txn, project, app_id, &fresh, now).await?;
-            store::app_user::update(txn, project, app_id, &changed, now).await?;
-            store::app_user::delete(txn, project, app_id, &emptied).await
+            let custom_ids: Vec<_> = allowed.iter().map(|(custom_id, _)| custom_id.as_str()).collect();
+            let stored = store::app_user::lock(txn, project, app_id, &custom_ids).await?;
+            let plan = plan(&allowed, stored);
+            store::app_user::insert(txn, project, app_id, &plan.insert, now).await?;
+            store::app_user::update(txn, project, app_id, &plan.update, now).await?;
+            store::app_user::delete(txn, project, app_id, &plan.delete).await
         })
         .await?;
     Ok(pb::ApplyAppDataResponse {})
+}
+
+/// What to write. A record that holds nothing is no record.
+#[derive(Default)]
+struct Plan<'a> {
+    insert: Vec<Record>,
+    update: Vec<Record>,
+    delete: Vec<&'a str>,
+}
+
+fn plan<'a>(users: &[(&'a String, &Vec<Change>)], mut stored: HashMap<String, Attributes>) -> Plan<'a> {
+    let mut plan = Plan::default();
+    for (custom_id, changes) in users {
+        let before = stored.remove(*custom_id);
+        let is_stored = before.is_some();
+        let attributes = merge(before.unwrap_or_default(), changes);
+        let record = Record {
+            custom_id: (*custom_id).clone(),
+            attributes,
+        };
+        match (is_stored, record.attributes.is_empty()) {
+            (true, true) => plan.delete.push(custom_id),
+            (true, false) => plan.update.push(record),
+            (false, true) => {}
+            (false, false) => plan.insert.push(record),
+        }
+    }
+    plan
 }
 
 /// The changes of each user, in order.

@@ -25,8 +25,8 @@ pub(crate) async fn raise(
     let raised = Sql::new(
         "insert into profile_activity (project_id, profile_id, last_activity_at, last_activity_day)
          select {project}, r.profile_id, r.at, r.day from {rows} as r
-         where not exists (select 1 from retired_profiles as t
-           where t.project_id = {project} and t.profile_id = r.profile_id)
+         where (select t.until from retired_profiles as t
+           where t.project_id = {project} and t.profile_id = r.profile_id) is null
          on conflict (project_id, profile_id) do update set
            last_activity_at = case when excluded.last_activity_at > profile_activity.last_activity_at
              then excluded.last_activity_at else profile_activity.last_activity_at end,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::StoredAttributes;
 use crate::domain::{fold::Known, profile::Profile};
 
+// Whoever is retired or blocked is looked up row by row: as a join, PostgreSQL reads the whole table while it is small.
 macro_rules! statement {
     ($lock:literal) => {
         concat!(
@@ -21,12 +22,14 @@ macro_rules! statement {
              select 'profile' as kind, profile_id, custom_id as name, attributes, version, created_at,
                cast(null as uuid) as moved_to from found
              union all
-             select 'retired', profile_id, null, null, null, null, moved_to from retired_profiles
-               where project_id = {project} and profile_id in (select r.profile_id from {profiles} as r)
+             select 'retired', r.profile_id, null, null, null, null, (select t.moved_to from retired_profiles as t
+                 where t.project_id = {project} and t.profile_id = r.profile_id)
+               from {profiles} as r where (select t.until from retired_profiles as t
+                 where t.project_id = {project} and t.profile_id = r.profile_id) is not null
              union all
-             select 'blocked', r.profile_id, null, null, null, null, null from {profiles} as r
-               where r.subject_hash in (select b.subject_hash from blocked_subjects as b
-                 where b.project_id = {project} and b.until > {now})
+             select 'blocked', r.profile_id, null, null, null, null, null
+               from {profiles} as r where (select b.until from blocked_subjects as b
+                 where b.project_id = {project} and b.subject_hash = r.subject_hash) > {now}
              union all
              select 'interest', null, name, null, null, null, null from interests
                where project_id = {project} and name in (select e.name from {events} as e)"

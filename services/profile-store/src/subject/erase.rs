@@ -10,8 +10,8 @@ use sea_orm::DatabaseTransaction;
 use super::Person;
 use crate::{App, store};
 
-/// Events deleted by one transaction.
-const BATCH: u32 = 5_000;
+/// Events deleted by one transaction: so few that PostgreSQL finds each by its key.
+const BATCH: u32 = 1_000;
 
 pub(super) async fn handle(app: &App, person: &Person) -> Result<EraseSubjectResponse, Error> {
     let until = app.runtime.clock.now() + retired::KEPT_FOR;

@@ -39,7 +39,7 @@ mod suite {
     /// The values held for the person, in every app.
     async fn held(store: &Store) -> Vec<Json> {
         let request = ExportSubjectRequest {
-            subject: subject("u1", &[]),
+            subject: Some(subject("u1", &[])),
         };
         let response = store
             .subjects()
@@ -74,7 +74,7 @@ mod suite {
     pub(super) async fn a_blocked_person_is_discarded(test: TestDb) {
         let store = Store::new(test).await;
         let block = BlockSubjectRequest {
-            subject: subject("u1", &[]),
+            subject: Some(subject("u1", &[])),
         };
         store
             .subjects()

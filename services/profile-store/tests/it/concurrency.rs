@@ -71,7 +71,7 @@ mod suite {
                 let (client, mut subjects) = (store.client(), store.subjects());
                 async move {
                     if number == 3 {
-                        let subject = subject(&format!("user-{profile}"), &[profile]);
+                        let subject = Some(subject(&format!("user-{profile}"), &[profile]));
                         let request = EraseSubjectRequest { subject };
                         subjects.erase_subject(grpc::call(PROJECT, request)).await.unwrap();
                         return None;
@@ -83,7 +83,7 @@ mod suite {
             let allowed = [pb::EditState::Applied as i32, pb::EditState::Gone as i32];
             assert!(responses.into_iter().flatten().all(|state| allowed.contains(&state)));
             let request = VerifyErasedRequest {
-                subject: subject(&format!("user-{profile}"), &[profile]),
+                subject: Some(subject(&format!("user-{profile}"), &[profile])),
             };
             let verified = store
                 .subjects()

@@ -57,7 +57,7 @@ mod suite {
     pub(super) async fn a_key_is_not_spent_while_a_profile_is_gone(test: TestDb) {
         let store = Store::new(test).await;
         let request = EraseSubjectRequest {
-            subject: subject("u1", &[person(1)]),
+            subject: Some(subject("u1", &[person(1)])),
         };
         store
             .subjects()

@@ -135,7 +135,7 @@ mod suite {
         assert_eq!(store.counts().await, (0, 0));
 
         let request = VerifyErasedRequest {
-            subject: subject(&format!("user-{}", person(1)), &[person(1)]),
+            subject: Some(subject(&format!("user-{}", person(1)), &[person(1)])),
         };
         let left = store
             .subjects()

@@ -1,5 +1,7 @@
 //! The service through its contract, on both stores.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test")]
+
 mod app_data;
 mod apply;
 mod concurrency;

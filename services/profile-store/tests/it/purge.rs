@@ -41,7 +41,7 @@ mod suite {
         };
         store.send(call).await.unwrap();
         let block = BlockSubjectRequest {
-            subject: subject("u9", &[]),
+            subject: Some(subject("u9", &[])),
         };
         store
             .subjects()

@@ -3,10 +3,7 @@ use chappe_testkit::for_each_backend;
 for_each_backend!(a_call_costs_nine_statements_whatever_its_size);
 
 mod suite {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use std::{cell::Cell, sync::Once};
 
     use chappe_proto::profile as pb;
     use chappe_testkit::TestDb;
@@ -15,16 +12,31 @@ mod suite {
 
     use crate::support::{EditExt as _, START, Store, edit, live, person};
 
-    /// Counts the statements that sea-orm runs inside transactions, by the spans it opens for them.
-    #[derive(Clone, Default)]
-    struct Statements(Arc<AtomicUsize>);
+    thread_local! {
+        static RUN: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// Counts the statements that sea-orm runs inside transactions, by the spans it opens for them: apart for each
+    /// thread, and every test has its own.
+    struct Statements;
+
+    impl Statements {
+        fn count() {
+            static INSTALLED: Once = Once::new();
+            INSTALLED.call_once(|| {
+                let counting = tracing_subscriber::registry().with(Self);
+                tracing::subscriber::set_global_default(counting).unwrap();
+            });
+            RUN.set(0);
+        }
+    }
 
     impl<S: Subscriber> Layer<S> for Statements {
         fn on_new_span(&self, span: &Attributes<'_>, _: &tracing::Id, _: Context<'_, S>) {
             let metadata = span.metadata();
             let runs = ["execute_raw", "query_one_raw", "query_all_raw"].contains(&metadata.name());
             if runs && metadata.target() == "sea_orm::database::transaction" {
-                self.0.fetch_add(1, Ordering::SeqCst);
+                RUN.set(RUN.get() + 1);
             }
         }
     }
@@ -51,13 +63,10 @@ mod suite {
         store.interest(&["visit"]).await;
         store.send(call("a", 0, 300)).await.unwrap();
 
-        let statements = Statements::default();
-        let counting = tracing_subscriber::registry().with(statements.clone());
-        let _guard = tracing::subscriber::set_default(counting);
         for (key, count) in [("bb", 2), ("ccc", 600)] {
-            statements.0.store(0, Ordering::SeqCst);
+            Statements::count();
             store.send(call(key, 299, count)).await.unwrap();
-            assert_eq!(statements.0.load(Ordering::SeqCst), 9);
+            assert_eq!(RUN.get(), 9);
         }
         assert_eq!(store.pull(1_000).await.len(), 902);
     }

@@ -14,7 +14,8 @@ mod suite {
     use chappe_kit::grpc;
     use chappe_proto::{
         privacy::{
-            BlockSubjectRequest, EraseSubjectRequest, EraseSubjectResponse, ExportSubjectRequest, VerifyErasedRequest,
+            BlockSubjectRequest, EraseSubjectRequest, EraseSubjectResponse, ExportSubjectRequest, Subject,
+            VerifyErasedRequest,
         },
         profile as pb,
         types::{Identifier, Installation, identifier::Kind},
@@ -35,11 +36,13 @@ mod suite {
         store.interest(&["visit"]).await;
         let mut visit = event(1, "visit", START);
         visit.attributes.insert("note".to_owned(), string(CANARY));
-        let mut edit = edit(person(1))
-            .set("nickname", CANARY)
-            .set("$email_address", ADDRESS)
-            .set("$email_marketing", "subscribed");
-        edit.custom_id = CANARY.to_owned();
+        let mut edit = pb::ProfileEdit {
+            custom_id: CANARY.to_owned(),
+            ..edit(person(1))
+        }
+        .set("nickname", CANARY)
+        .set("$email_address", ADDRESS)
+        .set("$email_marketing", "subscribed");
         edit.events.push(visit);
         store.apply(vec![edit]).await;
         let request = pb::ApplyAppDataRequest {
@@ -59,7 +62,7 @@ mod suite {
 
     async fn erase(store: &Store) -> EraseSubjectResponse {
         let request = EraseSubjectRequest {
-            subject: subject(CANARY, &[person(1)]),
+            subject: Some(subject(CANARY, &[person(1)])),
         };
         let response = store
             .subjects()
@@ -71,7 +74,7 @@ mod suite {
 
     async fn remaining(store: &Store) -> HashMap<String, i64> {
         let request = VerifyErasedRequest {
-            subject: subject(CANARY, &[person(1)]),
+            subject: Some(subject(CANARY, &[person(1)])),
         };
         let response = store
             .subjects()
@@ -96,7 +99,9 @@ mod suite {
         };
         let mut found = Vec::new();
         for table in names(store, Sql::new(tables)).await {
-            let columns = names(store, Sql::new(columns).bind("table", table.as_str())).await.into_iter();
+            let columns = names(store, Sql::new(columns).bind("table", table.as_str()))
+                .await
+                .into_iter();
             let holds: Vec<_> = columns
                 .map(|column| format!("cast(\"{column}\" as text) like '%{CANARY}%'"))
                 .collect();
@@ -139,7 +144,7 @@ mod suite {
     pub(super) async fn a_blocked_person_is_discarded_and_may_come_back_later(test: TestDb) {
         let store = Store::new(test).await;
         let request = BlockSubjectRequest {
-            subject: subject(CANARY, &[]),
+            subject: Some(subject(CANARY, &[])),
         };
         store
             .subjects()
@@ -187,18 +192,14 @@ mod suite {
     pub(super) async fn an_installation_names_no_app_data(test: TestDb) {
         let store = Store::new(test).await;
         fill(&store).await;
-        let mut anonymous = subject(CANARY, &[person(1)]).unwrap();
+        let mut anonymous = subject(CANARY, &[person(1)]);
         anonymous.identifier = Some(Identifier {
             kind: Some(Kind::Installation(Installation {
                 app_key: "APP".to_owned(),
                 installation_id: Uuid::from_u128(3).to_string(),
             })),
         });
-        assert!(
-            !export(&store, Some(anonymous.clone()))
-                .await
-                .contains_key("app_data.json")
-        );
+        assert!(!export(&store, anonymous.clone()).await.contains_key("app_data.json"));
         let request = EraseSubjectRequest {
             subject: Some(anonymous),
         };
@@ -218,8 +219,8 @@ mod suite {
         assert!(again.deleted.values().all(|rows| *rows == 0), "{:?}", again.deleted);
     }
 
-    async fn export(store: &Store, subject: Option<chappe_proto::privacy::Subject>) -> HashMap<String, Vec<u8>> {
-        let request = grpc::call(PROJECT, ExportSubjectRequest { subject });
+    async fn export(store: &Store, subject: Subject) -> HashMap<String, Vec<u8>> {
+        let request = grpc::call(PROJECT, ExportSubjectRequest { subject: Some(subject) });
         let mut stream = store.subjects().export_subject(request).await.unwrap().into_inner();
         let mut documents = HashMap::new();
         while let Some(document) = stream.message().await.unwrap() {

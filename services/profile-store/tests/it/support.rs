@@ -54,7 +54,7 @@ impl Store {
             db: test.db().clone(),
             coordination: Coordination::in_process(clock.clone()),
         };
-        let service = Service::new(Config::default(), deps).await.unwrap();
+        let service = Service::new(Config::default(), deps).unwrap();
         let mut routes = RoutesBuilder::default();
         service.add_to(&mut routes);
         service.add_internal(&mut routes);
@@ -234,11 +234,11 @@ pub(crate) fn text_of(profile: &pb::Profile, name: &str) -> Option<String> {
     }
 }
 
-pub(crate) fn subject(custom_id: &str, profiles: &[ProfileId]) -> Option<Subject> {
-    Some(Subject {
+pub(crate) fn subject(custom_id: &str, profiles: &[ProfileId]) -> Subject {
+    Subject {
         identifier: Some(Identifier {
             kind: Some(Kind::CustomId(custom_id.to_owned())),
         }),
         profile_ids: profiles.iter().map(ToString::to_string).collect(),
-    })
+    }
 }

@@ -77,7 +77,7 @@ mod suite {
         assert_eq!(store.pull(10).await, fed);
         assert_eq!(store.counts().await, (1, 1));
         let request = VerifyErasedRequest {
-            subject: subject("user", &[person(1)]),
+            subject: Some(subject("user", &[person(1)])),
         };
         let ours = store
             .subjects()
@@ -139,7 +139,7 @@ mod suite {
             (0, 0, None)
         );
         let request = ExportSubjectRequest {
-            subject: subject("user", &[person(1)]),
+            subject: Some(subject("user", &[person(1)])),
         };
         let export = store
             .subjects()
@@ -153,7 +153,7 @@ mod suite {
     }
 
     async fn delete_everything(store: &Store, cutoff: Timestamp) {
-        let subject = || subject("user", &[person(1)]);
+        let subject = || Some(subject("user", &[person(1)]));
         let request = pb::DeleteInactiveRequest {
             cutoff: Some(cutoff.into()),
             after_profile_id: String::new(),

@@ -9,12 +9,10 @@ use crate::{Error, grpc::Service};
 
 /// Turns a panic of a handler into `INTERNAL`.
 pub(super) async fn layer(request: Request<Body>, inner: Service) -> Result<Response<Body>, Infallible> {
-    match AssertUnwindSafe(inner.oneshot(request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => {
-            ::metrics::counter!("chappe_rpc_panics_total").increment(1);
-            tracing::error!("a handler panicked");
-            Ok(Status::from(Error::internal("a handler panicked")).into_http())
-        }
+    if let Ok(response) = AssertUnwindSafe(inner.oneshot(request)).catch_unwind().await {
+        return response;
     }
+    ::metrics::counter!("chappe_rpc_panics_total").increment(1);
+    tracing::error!("a handler panicked");
+    Ok(Status::from(Error::internal("a handler panicked")).into_http())
 }

@@ -5,7 +5,7 @@ use tonic::body::Body;
 use tower::ServiceExt;
 use tracing::Instrument;
 
-use crate::grpc::{Service, context::CallContext, layer::deadline};
+use crate::grpc::{Service, context::Context, layer::deadline};
 
 /// Reads or begins the trace, opens the span, and sets the context that outgoing calls inherit.
 pub(super) async fn layer(request: Request<Body>, inner: Service) -> Result<Response<Body>, Infallible> {
@@ -17,7 +17,7 @@ pub(super) async fn layer(request: Request<Body>, inner: Service) -> Result<Resp
         .map_or_else(begin, ToOwned::to_owned);
     let trace_id = traceparent.get(3..35).unwrap_or_default().to_owned();
     let span = tracing::info_span!("rpc", rpc.method = request.uri().path(), trace.id = trace_id);
-    let context = CallContext {
+    let context = Context {
         deadline: deadline::of(&request),
         traceparent,
     };

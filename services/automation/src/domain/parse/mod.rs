@@ -57,11 +57,19 @@ impl Reader {
         let state = self.state(spec.get("state"));
         let trigger = match spec.get("trigger") {
             Some(trigger) => self.event_match("spec.trigger", trigger),
-            None => self.fault("spec.trigger", "an automation needs a trigger, such as {event: purchase}"),
+            None => self.fault(
+                "spec.trigger",
+                "an automation needs a trigger, such as {event: purchase}",
+            ),
         };
-        let targeting = spec.get("targeting").and_then(|json| self.query("spec.targeting", json));
+        let targeting = spec
+            .get("targeting")
+            .and_then(|json| self.query("spec.targeting", json));
         let entry = spec.get("entry").map(|json| self.entry_rules(json)).unwrap_or_default();
-        let cancel_on = spec.get("cancelOn").map(|json| self.cancel_on(json)).unwrap_or_default();
+        let cancel_on = spec
+            .get("cancelOn")
+            .map(|json| self.cancel_on(json))
+            .unwrap_or_default();
         let quiet = spec.get("quietTimes").and_then(|json| self.quiet_times(json));
         if let Some(labels) = spec.get("labels") {
             self.labels(labels);

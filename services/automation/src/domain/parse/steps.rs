@@ -126,7 +126,9 @@ impl Compiler<'_> {
     }
 
     fn short_text(&mut self, path: &str, json: &Json) -> Option<String> {
-        let text = json.as_str().filter(|text| !text.is_empty() && text.len() <= MAX_NAME_LENGTH);
+        let text = json
+            .as_str()
+            .filter(|text| !text.is_empty() && text.len() <= MAX_NAME_LENGTH);
         match text.filter(|text| !text.chars().any(char::is_control)) {
             Some(text) => Some(text.to_owned()),
             None => self
@@ -197,7 +199,9 @@ impl Compiler<'_> {
                 "a branch needs a condition: if (a query about the profile) or where (a filter on the entry event)",
             );
         }
-        let profile = object.get("if").and_then(|json| self.reader.query(&format!("{path}.if"), json));
+        let profile = object
+            .get("if")
+            .and_then(|json| self.reader.query(&format!("{path}.if"), json));
         let event = object
             .get("where")
             .and_then(|json| self.reader.filter(&format!("{path}.where"), json));

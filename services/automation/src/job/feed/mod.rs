@@ -13,7 +13,7 @@ use chappe_proto::profile as pb;
 use chappe_store::retired;
 use sea_orm::DatabaseTransaction;
 
-use super::{IDLE, OUTBOX, TIMERS, Turn, profiles};
+use super::{BETWEEN_PULLS, IDLE, OUTBOX, TIMERS, Turn, profiles};
 use crate::{
     app::App,
     domain::{
@@ -62,7 +62,7 @@ pub(super) async fn turn(app: &App, patience: Duration) -> Result<Turn, Error> {
         Err(_) => done.extend(one_by_one(app, &held, events).await?),
     }
     acknowledge(app, done).await;
-    Ok(Turn::after(pulled, Duration::ZERO))
+    Ok(Turn::after(pulled, BETWEEN_PULLS))
 }
 
 async fn pull(app: &App, held: &Held, patience: Duration) -> Result<Vec<pb::FeedRow>, Error> {
@@ -149,7 +149,12 @@ struct Committed {
 
 async fn process_once(app: &App, held: &Held, events: &[FeedEvent]) -> Result<(), Error> {
     let now = app.now();
-    let projects: Vec<ProjectId> = events.iter().map(|event| event.project).collect::<BTreeSet<_>>().into_iter().collect();
+    let projects: Vec<ProjectId> = events
+        .iter()
+        .map(|event| event.project)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     let prepared = prepare(app, &projects, events, now).await?;
     let lanes: HashSet<u8> = events.iter().map(|event| event.lane).collect();
     let batch = app.batch(held, &lanes).await;
@@ -158,7 +163,11 @@ async fn process_once(app: &App, held: &Held, events: &[FeedEvent]) -> Result<()
         .write(async |txn| {
             batch.fence(txn).await?;
             if definitions::current(txn, &projects).await? != prepared.current {
-                return Err(Error::new(ErrorKind::Aborted, STALE, "the automations changed meanwhile"));
+                return Err(Error::new(
+                    ErrorKind::Aborted,
+                    STALE,
+                    "the automations changed meanwhile",
+                ));
             }
             commit(app, txn, events, &prepared, now).await
         })
@@ -210,7 +219,12 @@ async fn commit(
     prepared: &Prepared,
     now: Timestamp,
 ) -> Result<Committed, Error> {
-    let ids: Vec<_> = events.iter().map(|event| (event.project, event.event.id, event.profile)).collect();
+    let gone = retired_of(txn, events).await?;
+    let ids: Vec<_> = events
+        .iter()
+        .filter(|event| !gone.contains(&event.person()))
+        .map(|event| (event.project, event.event.id, event.profile))
+        .collect();
     let mut new = feed::process(txn, now, &ids).await?;
     // The same event twice in one batch is one event.
     let fresh: Vec<&FeedEvent> = events
@@ -220,36 +234,48 @@ async fn commit(
     if fresh.is_empty() {
         return Ok(Committed::default());
     }
-    let (mut people, catalogues) = load(app, txn, &fresh, &prepared.current, now).await?;
+    let (mut people, catalogues) = load(app, txn, &fresh, &prepared.current).await?;
     let nothing = Catalogue::default();
     let mut committed = Committed::default();
     for event in fresh {
-        if let Some(person) = people.get_mut(&(event.project, event.profile)) {
+        if let Some(person) = people.get_mut(&event.person()) {
             let catalogue = catalogues.get(&event.project).unwrap_or(&nothing);
             let is_targeted = |id: AutomationId| {
                 let automation = catalogue.automations.iter().find(|automation| automation.id == id);
                 automation.is_some_and(|automation| automation.definition.targeting.is_none())
                     || prepared.targeted.contains(&(id, event.profile))
             };
-            committed.verdicts.extend(person.decide(&event.event, catalogue, is_targeted, now));
+            committed
+                .verdicts
+                .extend(person.decide(&event.event, catalogue, is_targeted, now));
         }
     }
     save(txn, people, now, &mut committed).await?;
     Ok(committed)
 }
 
-/// The people of the events, and what they may be in. Those who are retired leave everything and are left out.
+/// Who of the events is retired: nothing is kept about them, not even that the event was seen.
+async fn retired_of(txn: &DatabaseTransaction, events: &[FeedEvent]) -> Result<HashSet<ProfileKey>, Error> {
+    let mut by_project: BTreeMap<ProjectId, Vec<ProfileId>> = BTreeMap::new();
+    for event in events {
+        by_project.entry(event.project).or_default().push(event.profile);
+    }
+    let mut gone = HashSet::new();
+    for (project, profiles) in by_project {
+        let retired = retired::lookup(txn, project, &profiles).await?;
+        gone.extend(retired.into_keys().map(|profile| (project, profile)));
+    }
+    Ok(gone)
+}
+
+/// The people of the events, and what they may be in.
 async fn load(
     app: &App,
     txn: &DatabaseTransaction,
     events: &[&FeedEvent],
     current: &[Current],
-    now: Timestamp,
 ) -> Result<(HashMap<ProfileKey, Person>, HashMap<ProjectId, Catalogue>), Error> {
-    let lanes: BTreeMap<ProfileKey, u8> = events
-        .iter()
-        .map(|event| ((event.project, event.profile), event.lane))
-        .collect();
+    let lanes: BTreeMap<ProfileKey, u8> = events.iter().map(|event| (event.person(), event.lane)).collect();
     let keys: Vec<ProfileKey> = lanes.keys().copied().collect();
     let live: Vec<Entry> = entries::live_of(txn, &keys).await?;
     let mut past = entries::past_of(txn, &keys).await?;
@@ -265,15 +291,6 @@ async fn load(
     for entry in live {
         if let Some(person) = people.get_mut(&(entry.project, entry.profile)) {
             person.entries.push(entry);
-        }
-    }
-    let projects: BTreeSet<ProjectId> = keys.iter().map(|key| key.0).collect();
-    for project in projects {
-        let ids: Vec<ProfileId> = keys.iter().filter(|key| key.0 == project).map(|key| key.1).collect();
-        for gone in retired::lookup(txn, project, &ids).await?.into_keys() {
-            if let Some(person) = people.get_mut(&(project, gone)) {
-                person.retire(now);
-            }
         }
     }
     Ok((people, catalogues))

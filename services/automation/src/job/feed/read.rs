@@ -7,7 +7,7 @@ use chappe_query::wire;
 
 use crate::{
     domain::entry::EntryEvent,
-    store::{feed::Parked, lanes::Held},
+    store::{entries::ProfileKey, feed::Parked, lanes::Held},
 };
 
 /// One row of the feed.
@@ -26,6 +26,10 @@ impl FeedEvent {
             project_id: self.project.to_string(),
             row_id: self.row_id.clone(),
         }
+    }
+
+    pub(super) fn person(&self) -> ProfileKey {
+        (self.project, self.profile)
     }
 
     /// What is kept of a row that is given up.
@@ -61,7 +65,11 @@ pub(super) fn events(rows: Vec<pb::FeedRow>, held: &Held) -> (Vec<FeedEvent>, Ve
             project: row.project_id.parse().unwrap_or(Parked::NO_PROJECT),
             row_id: row.row_id.clone(),
             profile_id: row.profile_id.clone(),
-            event_id: row.event.as_ref().map(|event| event.event_id.clone()).unwrap_or_default(),
+            event_id: row
+                .event
+                .as_ref()
+                .map(|event| event.event_id.clone())
+                .unwrap_or_default(),
             event_name: row.event.as_ref().map(|event| event.name.clone()).unwrap_or_default(),
             reason: "the row has no valid project, profile or event id".to_owned(),
         };
@@ -91,5 +99,9 @@ fn event(row: pb::FeedRow, lane: u8) -> Option<FeedEvent> {
 }
 
 fn timestamp(at: &prost_types::Timestamp) -> Timestamp {
-    Timestamp::from_micros(at.seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.nanos) / 1_000))
+    Timestamp::from_micros(
+        at.seconds
+            .saturating_mul(1_000_000)
+            .saturating_add(i64::from(at.nanos) / 1_000),
+    )
 }

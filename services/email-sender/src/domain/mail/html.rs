@@ -18,7 +18,10 @@ pub(super) fn track_links(html: &str, untouched: &str, tracked: impl Fn(u16) -> 
     let mut copied = 0;
     for tag in Tags::of(html).filter(|tag| tag.name.eq_ignore_ascii_case("a")) {
         let attributes = tag.attributes();
-        if attributes.iter().any(|it| it.name.eq_ignore_ascii_case("data-chappe-notrack")) {
+        if attributes
+            .iter()
+            .any(|it| it.name.eq_ignore_ascii_case("data-chappe-notrack"))
+        {
             continue;
         }
         let Some(href) = attributes.into_iter().find(|it| it.name.eq_ignore_ascii_case("href")) else {
@@ -26,9 +29,14 @@ pub(super) fn track_links(html: &str, untouched: &str, tracked: impl Fn(u16) -> 
         };
         let target = decode(html[href.value.clone()].trim());
         let is_web = TRACKED.iter().any(|scheme| {
-            target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)) && target.len() > scheme.len()
+            target
+                .get(..scheme.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+                && target.len() > scheme.len()
         });
-        let Some(index) = u16::try_from(links.len()).ok().filter(|_| links.len() < MAX_LINKS) else { break };
+        let Some(index) = u16::try_from(links.len()).ok().filter(|_| links.len() < MAX_LINKS) else {
+            break;
+        };
         if !is_web || target == untouched || target.contains(char::is_control) {
             continue;
         }
@@ -54,7 +62,9 @@ pub(super) fn before_end(html: &mut String, markup: &str) {
 
 /// Puts the preheader, which mail programs show beside the subject, at the beginning of the page.
 pub(super) fn with_preheader(html: &mut String, preheader: &str) {
-    let at = Tags::of(html).find(|tag| tag.name.eq_ignore_ascii_case("body")).map_or(0, |tag| tag.end);
+    let at = Tags::of(html)
+        .find(|tag| tag.name.eq_ignore_ascii_case("body"))
+        .map_or(0, |tag| tag.end);
     let hidden = "display:none;max-height:0;overflow:hidden;mso-hide:all";
     html.insert_str(at, &format!("<div style=\"{hidden}\">{}</div>", escape_html(preheader)));
 }
@@ -87,7 +97,10 @@ impl<'a> Tags<'a> {
 
     fn skip_past(&mut self, mark: &str) {
         let rest = &self.html[self.at..];
-        let found = rest.as_bytes().windows(mark.len()).position(|it| it.eq_ignore_ascii_case(mark.as_bytes()));
+        let found = rest
+            .as_bytes()
+            .windows(mark.len())
+            .position(|it| it.eq_ignore_ascii_case(mark.as_bytes()));
         self.at = found.map_or(self.html.len(), |found| self.at + found + mark.len());
     }
 }
@@ -133,10 +146,9 @@ fn end_of_tag(html: &str, from: usize) -> usize {
     for (index, byte) in html.bytes().enumerate().skip(from) {
         match (quote, byte) {
             (Some(open), _) if open == byte => quote = None,
-            (Some(_), _) => {}
             (None, b'"' | b'\'') if after_equals => quote = Some(byte),
             (None, b'>') => return index + 1,
-            (None, _) => {}
+            _ => {}
         }
         after_equals = byte == b'=' || (after_equals && byte.is_ascii_whitespace());
     }
@@ -161,27 +173,31 @@ impl<'a> Tag<'a> {
             if start >= last {
                 return attributes;
             }
-            let end = skip(start + 1, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'=' | b'/'));
+            let end = skip(start + 1, |byte| {
+                !byte.is_ascii_whitespace() && !matches!(byte, b'=' | b'/')
+            });
             let equals = skip(end, space);
             let (value, quoted, next) = if equals < last && bytes[equals] == b'=' {
                 let from = skip(equals + 1, space);
-                let quote = bytes.get(from).copied().filter(|byte| from < last && matches!(byte, b'"' | b'\''));
-                match quote {
-                    Some(quote) => {
-                        let length = bytes[from + 1..last].iter().position(|byte| *byte == quote);
-                        let to = length.map_or(last, |length| from + 1 + length);
-                        (from + 1..to, true, (to + 1).min(last))
-                    }
-                    None => {
-                        let to = skip(from, |byte| !byte.is_ascii_whitespace());
-                        (from..to, false, to)
-                    }
+                let quote = bytes
+                    .get(from)
+                    .copied()
+                    .filter(|byte| from < last && matches!(byte, b'"' | b'\''));
+                if let Some(quote) = quote {
+                    let length = bytes[from + 1..last].iter().position(|byte| *byte == quote);
+                    let to = length.map_or(last, |length| from + 1 + length);
+                    (from + 1..to, true, (to + 1).min(last))
+                } else {
+                    let to = skip(from, |byte| !byte.is_ascii_whitespace());
+                    (from..to, false, to)
                 }
             } else {
                 (end..end, true, equals)
             };
             // A name may end inside a character of several octets only if the page is broken there.
-            let Some(name) = self.html.get(start..end) else { return attributes };
+            let Some(name) = self.html.get(start..end) else {
+                return attributes;
+            };
             attributes.push(Attribute { name, value, quoted });
             at = next;
         }
@@ -190,7 +206,11 @@ impl<'a> Tag<'a> {
 
 /// The entities that stand in URLs.
 fn decode(text: &str) -> String {
-    text.replace("&quot;", "\"").replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    text.replace("&quot;", "\"")
+        .replace("&#39;", "'")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 #[cfg(test)]
@@ -208,8 +228,14 @@ mod tests {
         let (html, links) = track(
             "<a href=\"https://a.example/?x=1&amp;y=2\">1</a><A class=x\nHREF = 'http://b.example'>2</A><a href=https://c.example>3</a>",
         );
-        assert_eq!(links, ["https://a.example/?x=1&y=2", "http://b.example", "https://c.example"]);
-        assert_eq!(html, "<a href=\"T0\">1</a><A class=x\nHREF = 'T1'>2</A><a href=\"T2\">3</a>");
+        assert_eq!(
+            links,
+            ["https://a.example/?x=1&y=2", "http://b.example", "https://c.example"]
+        );
+        assert_eq!(
+            html,
+            "<a href=\"T0\">1</a><A class=x\nHREF = 'T1'>2</A><a href=\"T2\">3</a>"
+        );
     }
 
     #[test]

@@ -43,7 +43,11 @@ pub(crate) struct Letter {
 impl Stationery {
     /// The unsubscribe page of a message to an address.
     pub(crate) fn unsubscribe_url(&self, message: &Claimed, address: AddressHash) -> String {
-        format!("{}/u/{}", self.public_url, self.token(message, Purpose::Unsubscribe { address }))
+        format!(
+            "{}/u/{}",
+            self.public_url,
+            self.token(message, Purpose::Unsubscribe { address })
+        )
     }
 
     fn token(&self, message: &Claimed, purpose: Purpose) -> String {
@@ -60,7 +64,11 @@ impl Stationery {
         let mut name = message.project.as_uuid().into_bytes().to_vec();
         name.extend_from_slice(message.id.as_uuid().as_bytes());
         let mac = self.message_id_key.mac(&name);
-        format!("{}@{}", BASE32_NOPAD.encode(&mac[..20]).to_ascii_lowercase(), sender.domain())
+        format!(
+            "{}@{}",
+            BASE32_NOPAD.encode(&mac[..20]).to_ascii_lowercase(),
+            sender.domain()
+        )
     }
 
     /// Writes the message. `date` is that of the first attempt.
@@ -73,9 +81,19 @@ impl Stationery {
         unsubscribe_url: &str,
         date: Timestamp,
     ) -> Letter {
-        let (html, text, links) = self.bodies(message, rendered.html, rendered.text, rendered.preheader, unsubscribe_url, date);
+        let (html, text, links) = self.bodies(
+            message,
+            rendered.html,
+            rendered.text,
+            rendered.preheader,
+            unsubscribe_url,
+            date,
+        );
         let mut builder = MessageBuilder::new()
-            .from(Address::new_address(Some(sender.name.as_str()).filter(|name| !name.is_empty()), sender.address.as_str()))
+            .from(Address::new_address(
+                Some(sender.name.as_str()).filter(|name| !name.is_empty()),
+                sender.address.as_str(),
+            ))
             .to(Address::new_address(None::<&str>, recipient))
             .subject(rendered.subject)
             .date(Date::new(date.micros().div_euclid(1_000_000)))
@@ -88,7 +106,10 @@ impl Stationery {
             builder = builder.html_body(html);
         }
         if message.class == Class::Marketing {
-            let mailto = self.unsubscribe_mailto.as_ref().map(|address| format!("mailto:{address}"));
+            let mailto = self
+                .unsubscribe_mailto
+                .as_ref()
+                .map(|address| format!("mailto:{address}"));
             let ways = std::iter::once(unsubscribe_url.to_owned()).chain(mailto);
             builder = builder
                 .header("List-Unsubscribe", URL::new_list(ways))
@@ -100,9 +121,9 @@ impl Stationery {
         builder = builder
             .header("Feedback-ID", Raw::new(feedback_id(message)))
             .header("X-Chappe-Ref", HeaderType::from(Raw::new(reference)));
-        let mut data = Vec::new();
-        builder.serialize(&mut data);
-        Letter { data, links }
+        let mut octets = Vec::new();
+        builder.serialize(&mut octets);
+        Letter { data: octets, links }
     }
 
     /// The page with its links, footer and pixel; the text, made from the page where the template has none.
@@ -123,19 +144,30 @@ impl Stationery {
         if marketing && !text.contains(unsubscribe_url) {
             text = format!("{}\n\nUnsubscribe: {unsubscribe_url}\n", text.trim_end());
         }
-        let Some(mut html) = html else { return (None, text, Vec::new()) };
+        let Some(mut html) = html else {
+            return (None, text, Vec::new());
+        };
         if marketing && !html.contains(unsubscribe_url) {
             let footer = "<p style=\"font-size:12px;color:#777\"><a href=\"{url}\">Unsubscribe</a></p>";
             html::before_end(&mut html, &footer.replace("{url}", unsubscribe_url));
         }
         let day = day(date);
-        let click = |link| format!("{}/c/{}", self.public_url, self.token(message, Purpose::Click { link, day }));
+        let click = |link| {
+            format!(
+                "{}/c/{}",
+                self.public_url,
+                self.token(message, Purpose::Click { link, day })
+            )
+        };
         let (mut html, links) = html::track_links(&html, unsubscribe_url, click);
         if let Some(preheader) = preheader {
             html::with_preheader(&mut html, &preheader);
         }
         let open = self.token(message, Purpose::Open { day });
-        let pixel = format!("<img src=\"{}/o/{open}\" width=\"1\" height=\"1\" alt=\"\">", self.public_url);
+        let pixel = format!(
+            "<img src=\"{}/o/{open}\" width=\"1\" height=\"1\" alt=\"\">",
+            self.public_url
+        );
         html::before_end(&mut html, &pixel);
         (Some(html), text, links)
     }
@@ -143,10 +175,17 @@ impl Stationery {
 
 /// `campaign:project:class:sender`; without the campaign on transactional mail.
 fn feedback_id(message: &Claimed) -> String {
-    let plain = |text: &str| text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect::<String>();
+    let plain = |text: &str| {
+        text.chars()
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+            .collect::<String>()
+    };
     let project = message.project.as_uuid().simple().to_string();
     match message.class {
-        Class::Marketing => format!("{}:{project}:marketing:{FEEDBACK_SENDER}", plain(&message.orchestration)),
+        Class::Marketing => format!(
+            "{}:{project}:marketing:{FEEDBACK_SENDER}",
+            plain(&message.orchestration)
+        ),
         Class::Transactional => format!("{project}:transactional:{FEEDBACK_SENDER}"),
     }
 }

@@ -60,20 +60,42 @@ fn write(class: Class, subject: &str, html: Option<&str>, text: Option<&str>) ->
 
 #[test]
 fn a_marketing_message_can_be_unsubscribed_with_one_click() {
-    let (raw, letter) = write(Class::Marketing, "Grüße", Some("<body><a href=\"https://shop.example\">x</a></body>"), None);
-    assert!(raw.contains("List-Unsubscribe: <https://t.example/u/token>\r\n"), "{raw}");
-    assert!(raw.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"), "{raw}");
+    let (raw, letter) = write(
+        Class::Marketing,
+        "Grüße",
+        Some("<body><a href=\"https://shop.example\">x</a></body>"),
+        None,
+    );
+    assert!(
+        raw.contains("List-Unsubscribe: <https://t.example/u/token>\r\n"),
+        "{raw}"
+    );
+    assert!(
+        raw.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"),
+        "{raw}"
+    );
     assert!(!raw.contains("Auto-Submitted"), "{raw}");
     assert_eq!(letter.links, ["https://shop.example"]);
     let parsed = MessageParser::new().parse(&letter.data).unwrap();
     assert_eq!(parsed.subject(), Some("Grüße"));
     let from = parsed.from().unwrap().first().unwrap();
-    assert_eq!((from.name(), from.address()), (Some("Café, the \"Shop\""), Some("shop@shop.example")));
+    assert_eq!(
+        (from.name(), from.address()),
+        (Some("Café, the \"Shop\""), Some("shop@shop.example"))
+    );
     let html = parsed.body_html(0).unwrap();
-    assert!(html.contains("<a href=\"https://t.example/u/token\">Unsubscribe</a>"), "{html}");
+    assert!(
+        html.contains("<a href=\"https://t.example/u/token\">Unsubscribe</a>"),
+        "{html}"
+    );
     assert!(html.contains("href=\"https://t.example/c/"), "{html}");
     assert!(html.contains("<img src=\"https://t.example/o/"), "{html}");
-    assert!(parsed.body_text(0).unwrap().contains("Unsubscribe: https://t.example/u/token"));
+    assert!(
+        parsed
+            .body_text(0)
+            .unwrap()
+            .contains("Unsubscribe: https://t.example/u/token")
+    );
 }
 
 #[test]
@@ -86,7 +108,12 @@ fn a_transactional_message_says_that_a_machine_wrote_it() {
 
 #[test]
 fn a_page_that_has_its_own_unsubscribe_link_gets_no_footer() {
-    let (_, letter) = write(Class::Marketing, "x", Some("<a href=\"https://t.example/u/token\">bye</a>"), None);
+    let (_, letter) = write(
+        Class::Marketing,
+        "x",
+        Some("<a href=\"https://t.example/u/token\">bye</a>"),
+        None,
+    );
     let parsed = MessageParser::new().parse(&letter.data).unwrap();
     assert_eq!(parsed.body_html(0).unwrap().matches("/u/token").count(), 1);
     assert_eq!(letter.links, Vec::<String>::new());
@@ -107,7 +134,11 @@ fn nothing_leaves_its_header() {
     let headers = raw.split("\r\n\r\n").next().unwrap();
     assert!(headers.contains("Feedback-ID: thankyou:"), "{headers}");
     let again = write(Class::Marketing, "x", None, Some("y")).0;
-    let message_id = |raw: &str| raw.lines().find(|line| line.starts_with("Message-ID")).map(ToOwned::to_owned);
+    let message_id = |raw: &str| {
+        raw.lines()
+            .find(|line| line.starts_with("Message-ID"))
+            .map(ToOwned::to_owned)
+    };
     assert_eq!(message_id(&raw), message_id(&again));
     assert!(message_id(&raw).unwrap().ends_with("@shop.example>"));
 }

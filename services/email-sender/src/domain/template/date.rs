@@ -1,5 +1,7 @@
 //! `formatDate` with a pattern of CLDR letters, in English.
 
+#![expect(clippy::needless_pass_by_value, reason = "the engine hands arguments over by value")]
+
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use minijinja::{
@@ -19,11 +21,15 @@ const MAX_PATTERN: usize = 100;
 pub(super) fn format(value: Value, pattern: Option<String>, named: Kwargs) -> Result<Value, Error> {
     let pattern = match pattern {
         Some(pattern) => pattern,
-        None => named.get::<Option<String>>("pattern")?.ok_or_else(|| wrong("formatDate needs a pattern"))?,
+        None => named
+            .get::<Option<String>>("pattern")?
+            .ok_or_else(|| wrong("formatDate needs a pattern"))?,
     };
     let zone = named.get::<Option<String>>("timezone")?;
     named.assert_all_used()?;
-    let zone = zone.map_or(Ok(Tz::UTC), |zone| zone.parse::<Tz>().map_err(|_| wrong("there is no such time zone")))?;
+    let zone = zone.map_or(Ok(Tz::UTC), |zone| {
+        zone.parse::<Tz>().map_err(|_| wrong("there is no such time zone"))
+    })?;
     present(value, |it| {
         let micros = instant(it).ok_or_else(|| wrong("formatDate is for a date: put |date before it"))?;
         let at = DateTime::<Utc>::from_timestamp_micros(micros).ok_or_else(|| wrong("this date is out of range"))?;
@@ -81,7 +87,11 @@ fn field(at: &DateTime<Tz>, letter: char, count: usize) -> Result<String, Error>
         ('z', _) => "%Z",
         ('Z', _) => "%z",
         ('X', _) => "%:z",
-        _ => return Err(wrong(format!("{letter} means nothing in a date pattern; quote text with '"))),
+        _ => {
+            return Err(wrong(format!(
+                "{letter} means nothing in a date pattern; quote text with '"
+            )));
+        }
     };
     Ok(at.format(format).to_string())
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, io, sync::Arc};
 use chappe_query::Native;
 use minijinja::{
     AutoEscape, Environment, Error, Output, State, UndefinedBehavior,
+    syntax::SyntaxConfig,
     value::{Value, ValueKind},
 };
 
@@ -49,7 +50,10 @@ pub(crate) enum RenderError {
     #[error("the subject is blank")]
     BlankSubject,
     #[error("the {part} fails at run time: {kind:?}")]
-    Failed { part: &'static str, kind: minijinja::ErrorKind },
+    Failed {
+        part: &'static str,
+        kind: minijinja::ErrorKind,
+    },
 }
 
 /// A version of a template, ready to be rendered.
@@ -97,7 +101,13 @@ impl Compiled {
         let language = context.native(Native::Language).unwrap_or_default();
         let root = Arc::clone(context).into_value();
         let render = |part| self.part(language, part, &root);
-        let one_line = |text: String| text.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_owned();
+        let one_line = |text: String| {
+            text.chars()
+                .filter(|c| !c.is_control())
+                .collect::<String>()
+                .trim()
+                .to_owned()
+        };
         let subject = one_line(render(Part::Subject)?.unwrap_or_default());
         if subject.is_empty() {
             return Err(RenderError::BlankSubject);
@@ -133,9 +143,15 @@ fn key(language: &str, part: Part) -> String {
 fn environment() -> Environment<'static> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
+    environment.set_syntax(syntax.expect("the usual delimiters are a syntax"));
     environment.set_fuel(Some(FUEL));
     environment.set_auto_escape_callback(|name| {
-        if name.ends_with("/html") { AutoEscape::Html } else { AutoEscape::None }
+        if name.ends_with("/html") {
+            AutoEscape::Html
+        } else {
+            AutoEscape::None
+        }
     });
     environment.set_formatter(format);
     operators::register(&mut environment);
@@ -157,9 +173,14 @@ fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
 pub(super) fn print(value: &Value) -> String {
     match value.kind() {
         ValueKind::Undefined | ValueKind::None | ValueKind::Map => String::new(),
-        ValueKind::Number if !value.is_integer() => f64::try_from(value.clone()).map_or_else(|_| String::new(), |n| n.to_string()),
+        ValueKind::Bool => if value.is_true() { "true" } else { "false" }.to_owned(),
+        ValueKind::Number if !value.is_integer() => {
+            f64::try_from(value.clone()).map_or_else(|_| String::new(), |n| n.to_string())
+        }
         ValueKind::Seq | ValueKind::Iterable => {
-            let items = value.try_iter().map(|items| items.map(|item| print(&item)).collect::<Vec<_>>());
+            let items = value
+                .try_iter()
+                .map(|items| items.map(|item| print(&item)).collect::<Vec<_>>());
             items.unwrap_or_default().join(", ")
         }
         _ => value.to_string(),

@@ -1,11 +1,10 @@
 //! Expressions, rewritten for the engine: every operator in parentheses or as a function of ours, so that its
 //! precedence and what it makes of missing values are those of the template language.
 
-use chappe_query::Native;
-
 use super::{
     Fault, filters,
     lexer::{Kind, Token},
+    words::{describe, literal},
 };
 
 /// How deeply expressions may nest.
@@ -37,7 +36,10 @@ impl<'a> Expressions<'a> {
         let expression = self.or()?;
         match self.tokens.get(self.next) {
             None => Ok(expression),
-            Some(token) => Err(Fault::new(token.at, format!("{} is not expected here", describe(&token.kind)))),
+            Some(token) => Err(Fault::new(
+                token.at,
+                format!("{} is not expected here", describe(&token.kind)),
+            )),
         }
     }
 
@@ -76,8 +78,14 @@ impl<'a> Expressions<'a> {
     }
 
     fn comparison(&mut self) -> Result<String, Fault> {
-        const COMPARISONS: [(&str, &str); 6] =
-            [("==", "F_eq"), ("!=", "F_ne"), ("<=", "F_le"), (">=", "F_ge"), ("<", "F_lt"), (">", "F_gt")];
+        const COMPARISONS: [(&str, &str); 6] = [
+            ("==", "F_eq"),
+            ("!=", "F_ne"),
+            ("<=", "F_le"),
+            (">=", "F_ge"),
+            ("<", "F_lt"),
+            (">", "F_gt"),
+        ];
         let left = self.sum()?;
         let Some(function) = self.eat_any(&COMPARISONS) else {
             return Ok(left);
@@ -115,9 +123,16 @@ impl<'a> Expressions<'a> {
             };
             if !filters::NAMES.contains(&name.as_str()) {
                 let known = filters::NAMES.join(", ");
-                return Err(Fault::new(at, format!("there is no filter {name} in this version; there are {known}")));
+                return Err(Fault::new(
+                    at,
+                    format!("there is no filter {name} in this version; there are {known}"),
+                ));
             }
-            let arguments = if self.eat("(") { self.arguments()? } else { String::new() };
+            let arguments = if self.eat("(") {
+                self.arguments()?
+            } else {
+                String::new()
+            };
             value = format!("({value})|{name}({arguments})");
         }
         Ok(value)
@@ -128,10 +143,24 @@ impl<'a> Expressions<'a> {
         let mut arguments = Vec::new();
         while !self.eat(")") {
             if !arguments.is_empty() && !self.eat(",") {
-                return Err(Fault::new(self.at(), "arguments are separated by commas and end with )"));
+                return Err(Fault::new(
+                    self.at(),
+                    "arguments are separated by commas and end with )",
+                ));
             }
             let key = match self.tokens.get(self.next..) {
-                Some([Token { kind: Kind::Name(key), .. }, Token { kind: Kind::Symbol(":" | "="), .. }, ..]) => {
+                Some(
+                    [
+                        Token {
+                            kind: Kind::Name(key), ..
+                        },
+                        Token {
+                            kind: Kind::Symbol(":" | "="),
+                            ..
+                        },
+                        ..,
+                    ],
+                ) => {
                     self.next += 2;
                     format!("{key}=")
                 }
@@ -206,7 +235,13 @@ impl<'a> Expressions<'a> {
     }
 
     fn reference(&mut self, name: &str, at: usize) -> Result<String, Fault> {
-        let dotted = matches!(self.tokens.get(self.next), Some(Token { kind: Kind::Symbol("."), .. }));
+        let dotted = matches!(
+            self.tokens.get(self.next),
+            Some(Token {
+                kind: Kind::Symbol("."),
+                ..
+            })
+        );
         Ok(match name {
             "true" | "false" => name.to_owned(),
             "null" => "none".to_owned(),
@@ -257,7 +292,10 @@ impl<'a> Expressions<'a> {
     }
 
     fn eat_any(&mut self, symbols: &[(&str, &'static str)]) -> Option<&'static str> {
-        symbols.iter().find(|(symbol, _)| self.eat(symbol)).map(|(_, function)| *function)
+        symbols
+            .iter()
+            .find(|(symbol, _)| self.eat(symbol))
+            .map(|(_, function)| *function)
     }
 
     fn expect(&mut self, symbol: &str) -> Result<(), Fault> {
@@ -266,44 +304,5 @@ impl<'a> Expressions<'a> {
             return Ok(());
         }
         Err(Fault::new(at, format!("{symbol} is missing here")))
-    }
-}
-
-/// The name of a variable that a tag may assign.
-pub(super) fn assignable(kind: Option<&Token>, end: usize) -> Result<String, Fault> {
-    match kind {
-        Some(Token { kind: Kind::Variable(name), at }) => {
-            let native = Native::from_name(&format!("${name}")).is_some();
-            if native || matches!(name.as_str(), "loop" | "unsubscribe_url" | "custom_id") {
-                return Err(Fault::new(*at, format!("${name} is taken; choose another name")));
-            }
-            Ok(name.clone())
-        }
-        other => Err(Fault::new(other.map_or(end, |token| token.at), "a variable is written $name")),
-    }
-}
-
-/// A text literal of the engine. It knows these escapes and takes everything else as it is.
-fn literal(text: &str) -> String {
-    let mut literal = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => literal.extend(['\\', c]),
-            '\n' => literal.push_str("\\n"),
-            '\r' => literal.push_str("\\r"),
-            c => literal.push(c),
-        }
-    }
-    literal.push('"');
-    literal
-}
-
-pub(super) fn describe(kind: &Kind) -> String {
-    match kind {
-        Kind::Name(name) => name.clone(),
-        Kind::Variable(name) => format!("${name}"),
-        Kind::Text(_) => "this text".to_owned(),
-        Kind::Number(number) => number.clone(),
-        Kind::Symbol(symbol) => (*symbol).to_owned(),
     }
 }

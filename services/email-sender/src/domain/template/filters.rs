@@ -1,5 +1,7 @@
 //! The filters. A missing value passes through all of them but `default`.
 
+#![expect(clippy::needless_pass_by_value, reason = "the engine hands arguments over by value")]
+
 use minijinja::{
     Environment, Error,
     value::{Kwargs, Value, ValueKind},
@@ -13,13 +15,35 @@ use super::{
 
 /// Every filter of the language, for the message about one that does not exist.
 pub(super) const NAMES: [&str; 20] = [
-    "abs", "append", "capitalize", "ceil", "contains", "date", "default", "first", "floor", "formatdate", "join",
-    "last", "lower", "prepend", "raw", "round", "size", "title", "upper", "trim",
+    "abs",
+    "append",
+    "capitalize",
+    "ceil",
+    "contains",
+    "date",
+    "default",
+    "first",
+    "floor",
+    "formatdate",
+    "join",
+    "last",
+    "lower",
+    "prepend",
+    "raw",
+    "round",
+    "size",
+    "title",
+    "upper",
+    "trim",
 ];
 
 pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("default", |value: Value, other: Value| {
-        if is_missing(&value) || value.as_str() == Some("") { other } else { value }
+        if is_missing(&value) || value.as_str() == Some("") {
+            other
+        } else {
+            value
+        }
     });
     text(environment, "lower", str::to_lowercase);
     text(environment, "upper", str::to_uppercase);
@@ -28,19 +52,27 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     text(environment, "trim", |text| text.trim().to_owned());
     environment.add_filter("append", |value: Value, other: Value| joined(&value, &value, &other));
     environment.add_filter("prepend", |value: Value, other: Value| joined(&value, &other, &value));
-    environment.add_filter("raw", |value: Value| present(value, |it| Ok(Value::from_safe_string(print(it)))));
+    environment.add_filter("raw", |value: Value| {
+        present(value, |it| Ok(Value::from_safe_string(print(it))))
+    });
     number(environment, "abs", i64::checked_abs, f64::abs);
     number(environment, "ceil", Some, f64::ceil);
     number(environment, "floor", Some, f64::floor);
     environment.add_filter("round", round);
     environment.add_filter("join", join);
-    environment.add_filter("first", |value: Value| present(value, |it| Ok(list(it)?.into_iter().next().unwrap_or_default())));
-    environment.add_filter("last", |value: Value| present(value, |it| Ok(list(it)?.pop().unwrap_or_default())));
+    environment.add_filter("first", |value: Value| {
+        present(value, |it| Ok(list(it)?.into_iter().next().unwrap_or_default()))
+    });
+    environment.add_filter("last", |value: Value| {
+        present(value, |it| Ok(list(it)?.pop().unwrap_or_default()))
+    });
     environment.add_filter("size", |value: Value| present(value, size));
     environment.add_filter("contains", contains);
     environment.add_filter("date", |value: Value| {
         present(value, |it| match it.as_str() {
-            Some(text) => Ok(chappe_query::parse_instant(text).map_or(Value::UNDEFINED, |at| Value::from_object(Instant(at)))),
+            Some(text) => {
+                Ok(chappe_query::parse_instant(text).map_or(Value::UNDEFINED, |at| Value::from_object(Instant(at))))
+            }
             None if super::operators::instant(it).is_some() => Ok(it.clone()),
             None => Err(wrong("date is for a text")),
         })
@@ -50,7 +82,11 @@ pub(super) fn register(environment: &mut Environment<'static>) {
 
 /// Missing stays missing.
 pub(super) fn present(value: Value, then: impl FnOnce(&Value) -> Result<Value, Error>) -> Result<Value, Error> {
-    if is_missing(&value) { Ok(Value::UNDEFINED) } else { then(&value) }
+    if is_missing(&value) {
+        Ok(Value::UNDEFINED)
+    } else {
+        then(&value)
+    }
 }
 
 fn text(environment: &mut Environment<'static>, name: &'static str, change: fn(&str) -> String) {
@@ -135,7 +171,8 @@ fn list(value: &Value) -> Result<Vec<Value>, Error> {
 /// The first letter upper, the rest untouched.
 fn capitalize(text: &str) -> String {
     let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+    rest.next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// Of each word the first letter upper, the rest lower.

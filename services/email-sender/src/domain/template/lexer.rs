@@ -47,7 +47,13 @@ const SYMBOLS: [&str; 24] = [
 ];
 
 /// What visual editors write for the characters that mean something in HTML.
-const ENTITIES: [(&str, char); 5] = [("&lt;", '<'), ("&gt;", '>'), ("&amp;", '&'), ("&quot;", '"'), ("&#39;", '\'')];
+const ENTITIES: [(&str, char); 5] = [
+    ("&lt;", '<'),
+    ("&gt;", '>'),
+    ("&amp;", '&'),
+    ("&quot;", '"'),
+    ("&#39;", '\''),
+];
 
 /// Cuts the whole template. `html` decodes entities inside tags.
 pub(super) fn pieces(source: &str, html: bool) -> Result<Vec<Piece<'_>>, Fault> {
@@ -59,13 +65,19 @@ pub(super) fn pieces(source: &str, html: bool) -> Result<Vec<Piece<'_>>, Fault> 
         }
         let opening = &source[start..start + 2];
         if opening == "{#" {
-            let length = source[start..].find("#}").ok_or_else(|| unclosed(start, "comment", "#}"))?;
+            let length = source[start..]
+                .find("#}")
+                .ok_or_else(|| unclosed(start, "comment", "#}"))?;
             at = start + length + 2;
             continue;
         }
         let output = opening == "{{";
         let (inside, next) = inside(source, start, if output { "}}" } else { "%}" }, html)?;
-        pieces.push(if output { Piece::Output(inside) } else { Piece::Tag(inside) });
+        pieces.push(if output {
+            Piece::Output(inside)
+        } else {
+            Piece::Tag(inside)
+        });
         at = next;
     }
     if at < source.len() {

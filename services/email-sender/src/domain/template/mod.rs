@@ -12,6 +12,7 @@ mod filters;
 mod lexer;
 mod operators;
 mod translate;
+mod words;
 
 #[cfg(test)]
 mod tests;

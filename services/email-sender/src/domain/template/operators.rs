@@ -55,7 +55,10 @@ impl Number {
 
     pub(super) fn as_f64(self) -> f64 {
         match self {
-            #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 a mail does not need the last digits")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "beyond 2^53 a mail does not need the last digits"
+            )]
             Self::Whole(whole) => whole as f64,
             Self::Broken(number) => number,
         }
@@ -69,15 +72,25 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_function("F_le", |a: Value, b: Value| order(&a, &b).is_some_and(Ordering::is_le));
     environment.add_function("F_gt", |a: Value, b: Value| order(&a, &b).is_some_and(Ordering::is_gt));
     environment.add_function("F_ge", |a: Value, b: Value| order(&a, &b).is_some_and(Ordering::is_ge));
-    environment.add_function("F_add", |a: Value, b: Value| calculate(&a, &b, i64::checked_add, |a, b| a + b));
-    environment.add_function("F_sub", |a: Value, b: Value| calculate(&a, &b, i64::checked_sub, |a, b| a - b));
-    environment.add_function("F_mul", |a: Value, b: Value| calculate(&a, &b, i64::checked_mul, |a, b| a * b));
+    environment.add_function("F_add", |a: Value, b: Value| {
+        calculate(&a, &b, i64::checked_add, |a, b| a + b)
+    });
+    environment.add_function("F_sub", |a: Value, b: Value| {
+        calculate(&a, &b, i64::checked_sub, |a, b| a - b)
+    });
+    environment.add_function("F_mul", |a: Value, b: Value| {
+        calculate(&a, &b, i64::checked_mul, |a, b| a * b)
+    });
     environment.add_function("F_div", |a: Value, b: Value| {
         let whole = |a: i64, b: i64| (b != 0 && a % b == 0).then(|| a / b);
         calculate(&a, &b, whole, |a, b| a / b)
     });
-    environment.add_function("F_rem", |a: Value, b: Value| calculate(&a, &b, i64::checked_rem, |a, b| a % b));
-    environment.add_function("F_neg", |a: Value| calculate(&Value::from(0), &a, i64::checked_sub, |a, b| a - b));
+    environment.add_function("F_rem", |a: Value, b: Value| {
+        calculate(&a, &b, i64::checked_rem, |a, b| a % b)
+    });
+    environment.add_function("F_neg", |a: Value| {
+        calculate(&Value::from(0), &a, i64::checked_sub, |a, b| a - b)
+    });
     environment.add_function("F_items", items);
 }
 

@@ -21,12 +21,21 @@ fn context() -> Arc<Context> {
         ("tags".to_owned(), Value::Array(vec!["a".to_owned(), "b".to_owned()])),
         (
             "exams".to_owned(),
-            Value::Array(vec!["2017-10-09T14:53:54Z".to_owned(), "2017-10-11T16:53:54Z".to_owned()]),
+            Value::Array(vec![
+                "2017-10-09T14:53:54Z".to_owned(),
+                "2017-10-11T16:53:54Z".to_owned(),
+            ]),
         ),
     ]);
     let event = Attributes::from([
-        ("delivery_address".to_owned(), Value::Object(Attributes::from([("city".to_owned(), text("Paris"))]))),
-        ("items_list".to_owned(), Value::Objects(vec![item("Basic Tee"), item("Socks")])),
+        (
+            "delivery_address".to_owned(),
+            Value::Object(Attributes::from([("city".to_owned(), text("Paris"))])),
+        ),
+        (
+            "items_list".to_owned(),
+            Value::Objects(vec![item("Basic Tee"), item("Socks")]),
+        ),
         ("$label".to_owned(), text("big")),
     ]);
     Arc::new(Context {
@@ -62,7 +71,10 @@ fn the_vectors_of_the_contract_hold() {
         ("{{ -13|abs }}", "13"),
         ("{{ 3 + 10 * 20 }}", "203"),
         ("{{ t.exams|last|date|formatDate('yyyy-MM-dd') }}", "2017-10-11"),
-        ("{{ since|formatDate(pattern: \"H 'Uhr'\", timezone: 'Europe/Paris') }}", "9 Uhr"),
+        (
+            "{{ since|formatDate(pattern: \"H 'Uhr'\", timezone: 'Europe/Paris') }}",
+            "9 Uhr",
+        ),
         ("Level {{ c.current_level }}.", "Level 6."),
         ("[{{ nope }}]", "[]"),
         ("{{ nope|default('friend') }}", "friend"),
@@ -72,7 +84,10 @@ fn the_vectors_of_the_contract_hold() {
         ("{{ 2.5|round }} {{ -2.5|round }} {{ 2.346|round(2) }}", "3 -3 2.35"),
         ("{{ ut.tags|join(separator=' / ') }}", "a / b"),
         ("{% if ut.tags|contains('b') %}yes{% else %}no{% endif %}", "yes"),
-        ("{% for $p in event.items_list %}{{ $p.name }};{% endfor %}", "Basic Tee;Socks;"),
+        (
+            "{% for $p in event.items_list %}{{ $p.name }};{% endfor %}",
+            "Basic Tee;Socks;",
+        ),
         ("{% set $n = 2 %}{{ $n * 3 }}", "6"),
     ] {
         assert_eq!(text(template), expected, "{template}");
@@ -89,16 +104,26 @@ fn html_is_escaped_and_its_tags_may_hold_entities() {
 
 #[test]
 fn references_reach_natives_events_and_the_message() {
-    assert_eq!(text("{{ $email_address }} {{ custom_id }} {{ FirstName }}"), "jane@example.com u1 JANE");
+    assert_eq!(
+        text("{{ $email_address }} {{ custom_id }} {{ FirstName }}"),
+        "jane@example.com u1 JANE"
+    );
     assert_eq!(text("{{ event.name }} {{ e.label }}"), "validated_purchase big");
-    assert_eq!(text("{{ $unsubscribe_url }} {{ unsubscribe_url }}"), "https://t.example/u/x https://t.example/u/x");
-    assert_eq!(text("{{ event.items_list[1].name }}{{ event.items_list[9].name }}"), "Socks");
+    assert_eq!(
+        text("{{ $unsubscribe_url }} {{ unsubscribe_url }}"),
+        "https://t.example/u/x https://t.example/u/x"
+    );
+    assert_eq!(
+        text("{{ event.items_list[1].name }}{{ event.items_list[9].name }}"),
+        "Socks"
+    );
     assert_eq!(text("{{ $nope }}{{ nope.member.of }}"), "");
 }
 
 #[test]
 fn a_loop_knows_where_it_is_and_ends_with_any_end() {
-    let template = "{% for p in event.items_list %}{{ $loop.index }}{{ p.name }}{% if not loop.last %}, {% end %}{% end %}";
+    let template =
+        "{% for p in event.items_list %}{{ $loop.index }}{{ p.name }}{% if not loop.last %}, {% end %}{% end %}";
     assert_eq!(text(template), "1Basic Tee, 2Socks");
     assert_eq!(text("{% for $x in nope %}x{% else %}none{% endfor %}"), "none");
 }
@@ -114,7 +139,10 @@ fn every_spelling_of_a_second_condition_works() {
 #[test]
 fn missing_values_compare_false_and_calculate_to_missing() {
     assert_eq!(text("{% if nope < 5 or nope > 5 or nope == 5 %}x{% endif %}"), "");
-    assert_eq!(text("{% if nope != 5 and nope == null and not (age == null) %}x{% endif %}"), "x");
+    assert_eq!(
+        text("{% if nope != 5 and nope == null and not (age == null) %}x{% endif %}"),
+        "x"
+    );
     assert_eq!(text("[{{ nope + 1 }}{{ nope|upper }}{{ -nope }}]"), "[]");
 }
 
@@ -137,7 +165,10 @@ fn a_subject_is_one_line_and_not_blank() {
 fn the_persons_language_is_taken_where_the_template_has_it() {
     let compiled = compile(&json!({"subject": "Hi", "text": "Hello", "languages": {"fr": {"subject": "Salut"}}}));
     let rendered = compiled.render(&context()).unwrap();
-    assert_eq!((rendered.subject.as_str(), rendered.text.as_deref()), ("Salut", Some("Hello")));
+    assert_eq!(
+        (rendered.subject.as_str(), rendered.text.as_deref()),
+        ("Salut", Some("Hello"))
+    );
 }
 
 #[test]
@@ -149,9 +180,15 @@ fn faults_say_where_and_what() {
         ("{% endif %}", "line 1, column 4: endif closes nothing"),
         ("{% for $x in y %}{% endif %}", "line 1, column 21: endfor is expected"),
         ("{% include 'x' %}", "line 1, column 4: there is no tag include"),
-        ("{% set $email_address = 1 %}", "line 1, column 8: $email_address is taken"),
+        (
+            "{% set $email_address = 1 %}",
+            "line 1, column 8: $email_address is taken",
+        ),
         ("{{ a == b == c }}", "line 1, column 11: comparisons do not chain"),
-        ("{{ catalog('x', 1).y }}", "line 1, column 4: catalog(…) is not in this version"),
+        (
+            "{{ catalog('x', 1).y }}",
+            "line 1, column 4: catalog(…) is not in this version",
+        ),
         ("{# x", "line 1, column 1: this comment is not closed"),
         ("{{ a b }}", "line 1, column 6: b is not expected here"),
     ] {
@@ -165,7 +202,10 @@ fn a_template_cannot_run_for_ever_or_fill_the_memory() {
     let rows = "{% for $a in tags %}".repeat(20) + "x" + &"{% endfor %}".repeat(20);
     let compiled = compile(&json!({"subject": "x", "text": rows}));
     assert!(matches!(compiled.render(&context()), Err(RenderError::Failed { .. })));
-    let large = format!("{{% for $a in tags %}}{{% for $b in tags %}}{{% for $c in tags %}}{}{{% end %}}{{% end %}}{{% end %}}", "x".repeat(400_000));
+    let large = format!(
+        "{{% for $a in tags %}}{{% for $b in tags %}}{{% for $c in tags %}}{}{{% end %}}{{% end %}}{{% end %}}",
+        "x".repeat(400_000)
+    );
     let compiled = compile(&json!({"subject": "x", "text": large}));
     assert!(matches!(compiled.render(&context()), Err(RenderError::Failed { .. })));
 }
@@ -186,7 +226,7 @@ mod properties {
 
         #[test]
         fn text_without_tags_is_printed_as_it_is(source in "[a-z<>&é \n]{1,60}") {
-            prop_assert_eq!(html(&source), source.clone());
+            prop_assert_eq!(html(&source), source);
         }
     }
 }

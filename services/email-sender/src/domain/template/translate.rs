@@ -2,8 +2,9 @@
 
 use super::{
     Fault,
-    expression::{Expressions, assignable, describe},
+    expression::Expressions,
     lexer::{Inside, Kind, Piece, Token, pieces},
+    words::{assignable, describe},
 };
 
 /// How deeply blocks may nest.
@@ -52,7 +53,10 @@ pub(super) fn translate(source: &str, html: bool) -> Result<String, Fault> {
         None => Ok(translation.out),
         Some(block) => {
             let word = block.kind.word();
-            Err(Fault::new(block.at, format!("this {word} is not closed: {{% end{word} %}} is missing")))
+            Err(Fault::new(
+                block.at,
+                format!("this {word} is not closed: {{% end{word} %}} is missing"),
+            ))
         }
     }
 }
@@ -85,7 +89,15 @@ impl Translation {
                 self.open(BlockKind::If, inside.start)?;
                 format!("if {}", self.expression(condition, inside)?)
             }
-            ("else", [Token { kind: Kind::Name(word), .. }, condition @ ..]) if word == "if" => {
+            (
+                "else",
+                [
+                    Token {
+                        kind: Kind::Name(word), ..
+                    },
+                    condition @ ..,
+                ],
+            ) if word == "if" => {
                 self.otherwise(first.at, true)?;
                 format!("elif {}", self.expression(condition, inside)?)
             }
@@ -100,7 +112,16 @@ impl Translation {
             ("for", rest) => self.start_loop(rest, inside)?,
             ("set", rest) => {
                 let name = assignable(rest.first(), inside.end)?;
-                let Some([Token { kind: Kind::Symbol("="), .. }, value @ ..]) = rest.get(1..) else {
+                let Some(
+                    [
+                        Token {
+                            kind: Kind::Symbol("="),
+                            ..
+                        },
+                        value @ ..,
+                    ],
+                ) = rest.get(1..)
+                else {
                     return Err(Fault::new(inside.end, "write {% set $name = value %}"));
                 };
                 format!("set D_{name} = {}", self.expression(value, inside)?)
@@ -109,7 +130,12 @@ impl Translation {
             ("end" | "endif" | "endfor" | "else", [extra, ..]) => {
                 return Err(Fault::new(extra.at, format!("nothing stands after {word}")));
             }
-            _ => return Err(Fault::new(first.at, format!("there is no tag {word}; there are if, for and set"))),
+            _ => {
+                return Err(Fault::new(
+                    first.at,
+                    format!("there is no tag {word}; there are if, for and set"),
+                ));
+            }
         };
         self.write(("{%", "%}"), inside.trim, &inner);
         Ok(())
@@ -132,7 +158,10 @@ impl Translation {
     }
 
     fn otherwise(&mut self, at: usize, conditional: bool) -> Result<(), Fault> {
-        let block = self.blocks.last_mut().ok_or_else(|| Fault::new(at, "else stands inside an if or a for"))?;
+        let block = self
+            .blocks
+            .last_mut()
+            .ok_or_else(|| Fault::new(at, "else stands inside an if or a for"))?;
         if block.had_else {
             return Err(Fault::new(at, "this block has had its else"));
         }
@@ -152,29 +181,49 @@ impl Translation {
     /// `for $item in expression`; the variable is known inside with and without its `$`.
     fn start_loop(&mut self, tokens: &[Token], inside: &Inside) -> Result<String, Fault> {
         let (name, rest) = match tokens {
-            [Token { kind: Kind::Name(name), at }, rest @ ..] => {
+            [
+                Token {
+                    kind: Kind::Name(name),
+                    at,
+                },
+                rest @ ..,
+            ] => {
                 let variable = Token {
                     kind: Kind::Variable(name.clone()),
                     at: *at,
                 };
                 (assignable(Some(&variable), inside.end)?, rest)
             }
-            tokens => (assignable(tokens.first(), inside.end)?, tokens.get(1..).unwrap_or_default()),
+            tokens => (
+                assignable(tokens.first(), inside.end)?,
+                tokens.get(1..).unwrap_or_default(),
+            ),
         };
         match rest {
-            [Token { kind: Kind::Name(word), .. }, list @ ..] if word == "in" => {
+            [
+                Token {
+                    kind: Kind::Name(word), ..
+                },
+                list @ ..,
+            ] if word == "in" => {
                 let list = self.expression(list, inside)?;
                 self.open(BlockKind::For, inside.start)?;
                 let tag = format!("for D_{name} in F_items({list})");
                 self.loops.push(name);
                 Ok(tag)
             }
-            other => Err(Fault::new(other.first().map_or(inside.end, |it| it.at), "write {% for $item in list %}")),
+            other => Err(Fault::new(
+                other.first().map_or(inside.end, |it| it.at),
+                "write {% for $item in list %}",
+            )),
         }
     }
 
     fn close(&mut self, word: &str, at: usize) -> Result<String, Fault> {
-        let block = self.blocks.pop().ok_or_else(|| Fault::new(at, format!("{word} closes nothing")))?;
+        let block = self
+            .blocks
+            .pop()
+            .ok_or_else(|| Fault::new(at, format!("{word} closes nothing")))?;
         let own = format!("end{}", block.kind.word());
         if word != "end" && word != own {
             return Err(Fault::new(at, format!("{own} is expected here, not {word}")));

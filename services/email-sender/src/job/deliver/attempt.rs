@@ -51,9 +51,9 @@ pub(super) async fn mark(app: &App, batch: RenderedBatch) -> Result<AttemptedBat
         .write(async |txn| {
             let blocks = store::address::blocks(txn, &addresses, read_at).await?;
             let mut skipped = skipped.clone();
-            let unwritten = failed.iter().map(|(message, hash)| {
-                skip(message, blocked(&blocks, message, *hash).unwrap_or(Skip::RenderError))
-            });
+            let unwritten = failed
+                .iter()
+                .map(|(message, hash)| skip(message, blocked(&blocks, message, *hash).unwrap_or(Skip::RenderError)));
             skipped.extend(unwritten);
             let mut attempts = Vec::with_capacity(letters.len());
             for letter in &letters {
@@ -69,8 +69,15 @@ pub(super) async fn mark(app: &App, batch: RenderedBatch) -> Result<AttemptedBat
         .into_iter()
         .collect();
     record::announce(app, letters.len() + skipped.len() + failed.len() > marked.len());
-    let letters = letters.into_iter().filter(|letter| marked.contains(&letter.message.key())).collect();
-    Ok(AttemptedBatch { claim, read_at, letters })
+    let letters = letters
+        .into_iter()
+        .filter(|letter| marked.contains(&letter.message.key()))
+        .collect();
+    Ok(AttemptedBatch {
+        claim,
+        read_at,
+        letters,
+    })
 }
 
 async fn write_skips(

@@ -28,13 +28,18 @@ pub(super) async fn take(app: &App) -> Result<Option<Batch>, Error> {
     }
     let claim = ClaimId::from_uuid(app.runtime.ids.uuid());
     let now = app.now();
-    let messages = app.db.write(async |txn| store::claim::take(txn, claim, limit, now).await).await?;
+    let messages = app
+        .db
+        .write(async |txn| store::claim::take(txn, claim, limit, now).await)
+        .await?;
     Ok((!messages.is_empty()).then_some(Batch { claim, messages }))
 }
 
 /// Gives messages back that were not attempted.
 pub(super) async fn release(app: &App, claim: ClaimId, messages: &[MessageRef]) -> Result<(), Error> {
     let due_at = app.now() + RELEASE_PAUSE;
-    app.db.write(async |txn| store::claim::release(txn, claim, messages, due_at).await).await?;
+    app.db
+        .write(async |txn| store::claim::release(txn, claim, messages, due_at).await)
+        .await?;
     Ok(())
 }

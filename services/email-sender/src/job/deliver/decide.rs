@@ -110,7 +110,9 @@ async fn read(app: &App, messages: &[Claimed]) -> Result<Profiles, Error> {
         if !moved.is_empty() {
             let targets: Vec<_> = moved.values().copied().collect();
             let (there, _) = read_project(app, project, &targets).await?;
-            let followed = moved.iter().filter_map(|(from, to)| Some((*from, there.get(to)?.clone())));
+            let followed = moved
+                .iter()
+                .filter_map(|(from, to)| Some((*from, there.get(to)?.clone())));
             found.extend(followed.collect::<Vec<_>>());
         }
         Ok::<_, Error>(found.into_iter().map(move |(id, profile)| ((project, id), profile)))
@@ -129,6 +131,11 @@ async fn read_project(
     };
     let request = with_deadline(call(project, request), PROFILES_DEADLINE);
     let response = app.profiles.clone().get_profiles(request).await?.into_inner();
+    if response.profiles.len() != ids.len() {
+        return Err(Error::internal(
+            "profile-store answered about another number of profiles than it was asked for",
+        ));
+    }
     let (mut found, mut moved) = (HashMap::new(), HashMap::new());
     for (id, result) in ids.iter().zip(response.profiles) {
         if let Some(profile) = result.profile {

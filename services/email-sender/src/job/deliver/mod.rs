@@ -33,7 +33,9 @@ pub(crate) async fn run(app: Arc<App>) {
     let lifecycle = app.runtime.lifecycle.clone();
     let mut idle = SHORTEST_IDLE;
     while !lifecycle.is_stopping() {
-        let Ok(slot) = Arc::clone(&app.batches).acquire_owned().await else { return };
+        let Ok(slot) = Arc::clone(&app.batches).acquire_owned().await else {
+            return;
+        };
         match claim::take(&app).await {
             Ok(Some(batch)) => {
                 idle = SHORTEST_IDLE;
@@ -41,6 +43,8 @@ pub(crate) async fn run(app: Arc<App>) {
                 lifecycle.spawn(TaskKind::Work, "email-sender.batch", async move {
                     if let Err(error) = deliver(&app, batch).await {
                         error.log("delivering a batch of messages");
+                        // The next batch would meet the same; its slot stays taken for a while.
+                        app.runtime.lifecycle.pause(LONGEST_IDLE).await;
                     }
                     drop(slot);
                 });
@@ -62,7 +66,9 @@ pub(crate) async fn run(app: Arc<App>) {
 
 /// One micro-batch to its end; tells how many messages it had.
 pub(crate) async fn once(app: &Arc<App>) -> Result<usize, Error> {
-    let Some(batch) = claim::take(app).await? else { return Ok(0) };
+    let Some(batch) = claim::take(app).await? else {
+        return Ok(0);
+    };
     let count = batch.messages.len();
     deliver(app, batch).await?;
     Ok(count)
@@ -70,7 +76,11 @@ pub(crate) async fn once(app: &Arc<App>) -> Result<usize, Error> {
 
 async fn deliver(app: &Arc<App>, batch: Batch) -> Result<(), Error> {
     let claim = batch.claim;
-    let refs: Vec<_> = batch.messages.iter().map(crate::domain::message::Claimed::key).collect();
+    let refs: Vec<_> = batch
+        .messages
+        .iter()
+        .map(crate::domain::message::Claimed::key)
+        .collect();
     let prepared = async {
         let decided = decide::decide(app, batch).await?;
         render::render(app, decided).await

@@ -46,7 +46,10 @@ pub(super) async fn record(app: &App, claim: ClaimId, answers: Vec<(Pending, Sen
         return;
     }
     let now = app.now();
-    let verdicts: Vec<_> = answers.iter().map(|(pending, sent)| verdict(app, pending, sent, now)).collect();
+    let verdicts: Vec<_> = answers
+        .iter()
+        .map(|(pending, sent)| verdict(app, pending, sent, now))
+        .collect();
     let condemned: Vec<_> = answers
         .iter()
         .filter(|(_, sent)| matches!(bounce_of(sent), Some(Bounce::Hard)))
@@ -65,7 +68,10 @@ pub(super) async fn record(app: &App, claim: ClaimId, answers: Vec<(Pending, Sen
             Err(error) => error.log("recording what became of messages"),
         }
         if !app.runtime.lifecycle.pause(RETRY).await {
-            tracing::warn!(messages = verdicts.len(), "stopping without having recorded what became of messages");
+            tracing::warn!(
+                messages = verdicts.len(),
+                "stopping without having recorded what became of messages"
+            );
             return;
         }
     }
@@ -122,7 +128,13 @@ fn verdict(app: &App, pending: &Pending, sent: &Sent, now: Timestamp) -> Verdict
 fn answered(app: &App, pending: &Pending, outcome: &Outcome, now: Timestamp) -> Verdict {
     let jitter = u16::from_le_bytes(app.runtime.ids.secret());
     let message = &pending.message;
-    let next = retry::next_attempt(message.class, message.attempts + 1, pending.first_attempt_at, now, jitter);
+    let next = retry::next_attempt(
+        message.class,
+        message.attempts + 1,
+        pending.first_attempt_at,
+        now,
+        jitter,
+    );
     match (outcome, next) {
         (Outcome::Accepted { .. }, _) => ended(pending, State::Accepted, None, vec!["email_sent", "email_delivered"]),
         (Outcome::Deferred { code, text, .. }, Some(due_at)) => Verdict {
@@ -137,7 +149,9 @@ fn answered(app: &App, pending: &Pending, outcome: &Outcome, now: Timestamp) -> 
         (Outcome::Invalid { why }, _) => rejected(pending, why, Bounce::Soft),
         // Transactional mail is sent again under the same Message-ID, but not at once: a relay that always hangs up
         // would get it over and over.
-        (Outcome::Ambiguous { .. }, Some(due_at)) if message.class == Class::Transactional => again(pending, due_at, true),
+        (Outcome::Ambiguous { .. }, Some(due_at)) if message.class == Class::Transactional => {
+            again(pending, due_at, true)
+        }
         (Outcome::Ambiguous { why } | Outcome::NotSent { why }, _) => {
             ended(pending, State::Unknown, Some(why), vec!["email_sent"])
         }
@@ -162,7 +176,12 @@ fn again(pending: &Pending, due_at: Timestamp, counts: bool) -> Verdict {
 }
 
 fn rejected(pending: &Pending, reason: &str, bounce: Bounce) -> Verdict {
-    ended(pending, State::Rejected, Some(reason), vec!["email_sent", bounce.event()])
+    ended(
+        pending,
+        State::Rejected,
+        Some(reason),
+        vec!["email_sent", bounce.event()],
+    )
 }
 
 fn ended(pending: &Pending, state: State, reason: Option<&str>, events: Vec<&'static str>) -> Verdict {

@@ -48,16 +48,28 @@ pub(super) struct RenderedBatch {
     pub(super) failed: Vec<(Claimed, AddressHash)>,
 }
 
+/// A message that cannot be written for its recipient.
+struct Failed {
+    message: Claimed,
+    hash: AddressHash,
+    error: RenderError,
+}
+
 pub(super) async fn render(app: &App, batch: DecidedBatch) -> Result<RenderedBatch, Error> {
     let wanted = |version: fn(&Claimed) -> &Version| {
-        let versions = batch.decided.iter().map(|it| (it.message.project, version(&it.message).clone()));
+        let versions = batch
+            .decided
+            .iter()
+            .map(|it| (it.message.project, version(&it.message).clone()));
         versions.collect::<BTreeSet<_>>()
     };
     let templates = load(app, &app.templates, Kind::Template, wanted(|it| &it.template), |spec| {
         TemplateSpec::parse(spec).and_then(|spec| Compiled::new(&spec)).ok()
     });
     let templates = templates.await?;
-    let senders = load(app, &app.senders, Kind::Sender, wanted(|it| &it.sender), |spec| SenderSpec::parse(spec).ok());
+    let senders = load(app, &app.senders, Kind::Sender, wanted(|it| &it.sender), |spec| {
+        SenderSpec::parse(spec).ok()
+    });
     let senders = senders.await?;
     let now = app.now();
     let mut rendered = RenderedBatch {
@@ -80,7 +92,8 @@ pub(super) async fn render(app: &App, batch: DecidedBatch) -> Result<RenderedBat
         };
         match write(app, template, sender, decided, now) {
             Ok(letter) => rendered.letters.push(letter),
-            Err((message, hash, error)) => {
+            Err(failed) => {
+                let Failed { message, hash, error } = *failed;
                 tracing::info!(message.id = %message.id, template = %message.template.name, "a message cannot be rendered: {error}");
                 rendered.failed.push((message, hash));
             }
@@ -95,7 +108,7 @@ fn write(
     sender: &SenderSpec,
     decided: Decided,
     now: Timestamp,
-) -> Result<Letter, (Claimed, AddressHash, RenderError)> {
+) -> Result<Letter, Box<Failed>> {
     let Decided {
         mut message,
         profile,
@@ -113,10 +126,16 @@ fn write(
     let first_attempt_at = message.first_attempt_at.unwrap_or(now);
     let rendered = match template.render(&context) {
         Ok(rendered) => rendered,
-        Err(error) => return Err((message, hash, error)),
+        Err(error) => return Err(Box::new(Failed { message, hash, error })),
     };
-    let letter =
-        app.stationery.write(&message, sender, &address, rendered, &context.unsubscribe_url, first_attempt_at);
+    let letter = app.stationery.write(
+        &message,
+        sender,
+        &address,
+        rendered,
+        &context.unsubscribe_url,
+        first_attempt_at,
+    );
     let envelope = Envelope {
         tag: message.id.as_uuid().as_u128(),
         mail_from: sender.address.clone(),

@@ -49,7 +49,11 @@ pub(super) async fn send(app: &Arc<App>, batch: AttemptedBatch) {
     let mut renew_at = Instant::now() + LEASE / 3;
     let mut record_at = renew_at;
     loop {
-        let wake = if answers.is_empty() { renew_at } else { record_at.min(renew_at) };
+        let wake = if answers.is_empty() {
+            renew_at
+        } else {
+            record_at.min(renew_at)
+        };
         match timeout_at(wake, sending.join_next()).await {
             Ok(None) => break,
             Ok(Some(Ok((index, sent)))) => {
@@ -59,13 +63,16 @@ pub(super) async fn send(app: &Arc<App>, batch: AttemptedBatch) {
                 answers.extend(waiting[index].take().map(|pending| (pending, sent)));
             }
             // The message stays marked; its lease runs out and its class decides.
-            Ok(Some(Err(panicked))) => tracing::error!("a message was lost on its way to the relay: {panicked}"),
+            Ok(Some(Err(_))) => tracing::error!("handing a message to the relay panicked"),
             Err(_) => {}
         }
         let now = Instant::now();
         if now >= renew_at {
             let at = app.now();
-            let renewed = app.db.write(async |txn| store::claim::renew(txn, claim, at).await).await;
+            let renewed = app
+                .db
+                .write(async |txn| store::claim::renew(txn, claim, at).await)
+                .await;
             renewed.best_effort("renew the lease of a batch");
             renew_at = Instant::now() + LEASE / 3;
         }

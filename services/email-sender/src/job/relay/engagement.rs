@@ -68,7 +68,10 @@ async fn report(app: &App, project: ProjectId, rows: &[outbox::Row]) -> Result<(
         let engagement: Engagement = serde_json::from_value(row.message.payload.clone()).map_err(Error::internal)?;
         items.extend(engagement.events.iter().map(|event| item(project, &engagement, event)));
     }
-    app.profiles.clone().report_engagement(call(project, ReportEngagementRequest { items })).await?;
+    app.profiles
+        .clone()
+        .report_engagement(call(project, ReportEngagementRequest { items }))
+        .await?;
     Ok(())
 }
 

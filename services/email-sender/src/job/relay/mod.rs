@@ -30,9 +30,15 @@ async fn claim(app: &App, topic: &str, limit: u32) -> Result<Claimed, Error> {
     let now = app.now();
     // Looking first costs a read where nothing waits, instead of the one writer that SQLite has.
     if outbox::oldest_due(app.db.read(), topic, now).await?.is_none() {
-        return Ok(Claimed { claim, rows: Vec::new() });
+        return Ok(Claimed {
+            claim,
+            rows: Vec::new(),
+        });
     }
-    let rows = app.db.write(async |txn| outbox::claim(txn, topic, now, claim, LEASE, limit).await).await?;
+    let rows = app
+        .db
+        .write(async |txn| outbox::claim(txn, topic, now, claim, LEASE, limit).await)
+        .await?;
     Ok(Claimed { claim, rows })
 }
 
@@ -43,8 +49,17 @@ fn next_try(now: Timestamp, attempts: i64, longest: Duration) -> Timestamp {
 }
 
 /// What to do about a failed hand-over: later for everything that may pass, a person for the rest.
-async fn failed(app: &App, claim: ClaimId, rows: &[outbox::Row], error: &Error, longest: Duration) -> Result<(), Error> {
-    let refused = matches!(error.kind(), ErrorKind::InvalidArgument | ErrorKind::FailedPrecondition | ErrorKind::NotFound);
+async fn failed(
+    app: &App,
+    claim: ClaimId,
+    rows: &[outbox::Row],
+    error: &Error,
+    longest: Duration,
+) -> Result<(), Error> {
+    let refused = matches!(
+        error.kind(),
+        ErrorKind::InvalidArgument | ErrorKind::FailedPrecondition | ErrorKind::NotFound
+    );
     let now = app.now();
     app.db
         .write(async |txn| {

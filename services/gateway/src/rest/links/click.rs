@@ -1,4 +1,4 @@
-//! `GET /c/{token}`: where a link of a message leads.
+//! `GET /c/{token}`: where a link of a message leads. A `HEAD` is not counted.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(super) async fn handle(
     method: Method,
     headers: HeaderMap,
 ) -> Answer {
-    let target = super::hit(&app, HitKind::Click, token, &method, &headers)
+    let target = super::record(&app, HitKind::Click, token, method == Method::HEAD, &headers)
         .await?
         .target_url;
     if !target.starts_with("https://") && !target.starts_with("http://") {

@@ -6,10 +6,10 @@ mod open;
 mod unsubscribe;
 
 use axum::{
-    http::{HeaderMap, Method, header},
+    http::{HeaderMap, header},
     routing::{get, post},
 };
-use chappe_kit::Error;
+use chappe_kit::{Error, grpc::retrying};
 use chappe_proto::email::{HitKind, RecordHitRequest, RecordHitResponse};
 
 use super::{Routes, both};
@@ -28,17 +28,8 @@ pub(super) fn routes() -> Routes {
     both(routes, "/o/{token}", get(open::handle))
 }
 
-/// Records a hit; a `HEAD` only looks.
-async fn hit(
-    app: &App,
-    kind: HitKind,
-    token: String,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<RecordHitResponse, Error> {
-    record(app, kind, token, method == Method::HEAD, headers).await
-}
-
+/// Records a hit, or only looks the token up. A hit that is counted twice because an answer was lost is better than
+/// a person who does not get on.
 async fn record(
     app: &App,
     kind: HitKind,
@@ -53,7 +44,9 @@ async fn record(
         lookup_only,
         user_agent: user_agent.unwrap_or_default().chars().take(MAX_USER_AGENT).collect(),
     };
-    let mut email_sender = app.peers.email_sender.clone();
-    let recorded = email_sender.record_hit(tonic::Request::new(request)).await;
-    Ok(recorded.map_err(Error::from)?.into_inner())
+    let recorded = retrying(|| {
+        let (mut email_sender, request) = (app.peers.email_sender.clone(), request.clone());
+        async move { email_sender.record_hit(tonic::Request::new(request)).await }
+    });
+    Ok(recorded.await?.into_inner())
 }

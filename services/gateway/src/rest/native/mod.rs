@@ -26,7 +26,7 @@ use chappe_proto::{
 };
 
 use super::{Admitted, Routes, admit_to_project, both};
-use crate::{App, auth, body, failure::malformed, limits::Budget};
+use crate::{App, auth, failure::malformed, limits::Budget};
 
 pub(super) fn routes() -> Routes {
     let routes = both(Routes::new(), "/chappe/v1/status", get(status::handle));
@@ -52,14 +52,17 @@ pub(super) fn long_routes() -> Routes {
 /// Credentials, body, rate limit.
 async fn admit(app: &App, request: Request, limit: usize) -> Result<Admitted, Error> {
     let admitted = admit_to_project(app, request, limit).await?;
-    app.limiter.take(admitted.project, Budget::Default, 1).await.check()?;
+    app.limiter
+        .take(admitted.project, Budget::Default, || 1)
+        .await
+        .check()?;
     Ok(admitted)
 }
 
 /// Credentials, rate limit: for requests without a body.
 async fn admit_reader(app: &App, headers: &HeaderMap) -> Result<ProjectId, Error> {
     let project = auth::project(app, headers).await?;
-    app.limiter.take(project, Budget::Default, 1).await.check()?;
+    app.limiter.take(project, Budget::Default, || 1).await.check()?;
     Ok(project)
 }
 
@@ -94,6 +97,3 @@ async fn find_profile(app: &App, project: ProjectId, custom_id: &str) -> Result<
         _ => Ok(None),
     }
 }
-
-/// Bodies of native routes that set no other limit, in bytes.
-const BODY_LIMIT: usize = body::DEFAULT_LIMIT;

@@ -17,7 +17,7 @@ use chappe_proto::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{BODY_LIMIT, admit, admit_reader};
+use super::{admit, admit_reader};
 use crate::{
     App, body,
     field::Fields,
@@ -26,7 +26,7 @@ use crate::{
 
 /// `POST`.
 pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Answer {
-    let Admitted { project, headers, body } = admit(&app, request, BODY_LIMIT).await?;
+    let Admitted { project, headers, body } = admit(&app, request, body::DEFAULT_LIMIT).await?;
     let message = read(&body::json(&body)?)?;
     let mut privacy = app.peers.privacy.clone();
     let response = privacy

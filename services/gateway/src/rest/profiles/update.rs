@@ -49,7 +49,7 @@ pub(super) async fn handle(State(app): State<Arc<App>>, Params(minor): Params<St
     } else {
         Budget::ProfilesUpdate
     };
-    let quota = app.limiter.take(project, budget, distinct(&items)).await;
+    let quota = app.limiter.take(project, budget, || distinct(&items)).await;
     let applied = async {
         quota.check()?;
         updates::apply(&app, &terms, items).await
@@ -84,12 +84,12 @@ fn ceiling(minor: &str) -> Option<Ceiling> {
 
 /// People in the body: one that is named twice counts once.
 fn distinct(items: &[ProfileUpdate]) -> usize {
-    let named = items.iter().filter_map(|item| item.identifier.as_ref()?.kind.as_ref());
-    let names = named.map(|kind| match kind {
+    let kinds = items.iter().filter_map(|item| item.identifier.as_ref()?.kind.as_ref());
+    let people = kinds.map(|kind| match kind {
         Kind::CustomId(id) => ("", id.as_str()),
         Kind::Installation(it) => (it.app_key.as_str(), it.installation_id.as_str()),
     });
-    names.collect::<HashSet<_>>().len()
+    people.collect::<HashSet<_>>().len()
 }
 
 fn report(outcome: &Outcome) -> Json {

@@ -13,7 +13,7 @@ use crate::domain::{edit::Event, reason::Reason};
 /// Oldest event of a live call.
 const MAX_AGE: Duration = Duration::from_hours(24);
 /// How far a client's clock may run ahead.
-const MAX_DRIFT: Duration = Duration::from_secs(60);
+const MAX_DRIFT: Duration = Duration::from_mins(1);
 /// Attributes of one object of an event, label and tags not counted.
 const MAX_ATTRIBUTES: usize = 20;
 /// Levels below the attributes of an event.

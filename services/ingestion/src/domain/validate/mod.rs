@@ -106,13 +106,13 @@ impl Item<'_> {
         for (n, field) in fields.into_iter().enumerate() {
             let key = field.key;
             let kind = field.value.and_then(|value| value.kind);
-            let edit = if n < MAX_ATTRIBUTES {
+            let change = if n < MAX_ATTRIBUTES {
                 attribute::check(&key, kind, identified)
             } else {
                 Err(Reason::TooManyAttributes)
             };
-            match edit {
-                Ok(edit) => edits.push(edit),
+            match change {
+                Ok(change) => edits.push(change),
                 Err(reason) => self.fault(Category::Attribute, reason, key),
             }
         }
@@ -132,12 +132,12 @@ impl Item<'_> {
         let mut events = Vec::with_capacity(raw.len());
         for (n, event) in raw.into_iter().enumerate() {
             let path = format!("events[{n}]");
-            let checked = if n < MAX_EVENTS || self.call.backfill {
+            let event = if n < MAX_EVENTS || self.call.backfill {
                 event::check(self.call, self.index, n, event)
             } else {
                 Err(vec![(String::new(), Reason::TooManyEvents)])
             };
-            match checked {
+            match event {
                 Ok(event) => events.push(event),
                 Err(faults) => {
                     self.checked.events_refused += 1;

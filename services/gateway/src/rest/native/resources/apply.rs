@@ -20,10 +20,7 @@ use crate::{
     App, body,
     failure::Failure,
     field::Fields,
-    rest::{
-        Admitted, Answer, answer,
-        native::{BODY_LIMIT, admit},
-    },
+    rest::{Admitted, Answer, answer, native::admit},
 };
 
 /// Levels of a spec. Each costs up to three of the hundred that protobuf decoders allow.
@@ -40,7 +37,7 @@ struct Document<'a> {
 type Faults = Vec<(usize, Fault)>;
 
 pub(in crate::rest::native) async fn handle(State(app): State<Arc<App>>, request: Request) -> Answer {
-    let Admitted { project, body, .. } = admit(&app, request, BODY_LIMIT).await?;
+    let Admitted { project, body, .. } = admit(&app, request, body::DEFAULT_LIMIT).await?;
     let body: Json = body::json(&body)?;
     let fields = Fields::of_body(&body)?;
     let dry_run = fields.flag("dry_run")?;

@@ -1,0 +1,45 @@
+//! From now on data about the person is discarded, everywhere, before anything is erased anywhere.
+
+use chappe_kit::{
+    Error,
+    grpc::{call, retrying},
+};
+use chappe_proto::privacy::{BlockSubjectRequest, Subject};
+
+use super::Work;
+use crate::{app::App, domain::request::Report, store};
+
+pub(super) async fn everywhere(app: &App, work: &Work, subject: &Subject) -> Result<(), Error> {
+    let (held, now) = (work.held, app.runtime.clock.now());
+    let names: Vec<&str> = app.participants.iter().map(|participant| participant.name).collect();
+    app.db
+        .write(async |txn| {
+            store::request::hold(txn, held, now).await?;
+            store::participant::ensure(txn, held, &names).await
+        })
+        .await?;
+    let reports = store::participant::of_request(app.db.read(), held.project, held.request).await?;
+    for participant in &app.participants {
+        let waiting = |report: &Report| report.service == participant.name && !report.blocked;
+        let Some(mut report) = reports.iter().find(|report| waiting(report)).cloned() else {
+            continue;
+        };
+        let request = BlockSubjectRequest {
+            subject: Some(subject.clone()),
+        };
+        let blocked = retrying(|| {
+            let (mut client, request) = (participant.client.clone(), request.clone());
+            async move { client.block_subject(call(held.project, request)).await }
+        });
+        blocked.await?;
+        report.blocked = true;
+        let now = app.runtime.clock.now();
+        app.db
+            .write(async |txn| {
+                store::request::hold(txn, held, now).await?;
+                store::participant::save(txn, held, &report).await
+            })
+            .await?;
+    }
+    Ok(())
+}

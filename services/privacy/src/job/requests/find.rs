@@ -1,0 +1,75 @@
+//! Whose profile is it? What was found is written down before anything is erased: afterwards identity could not
+//! answer any more.
+
+use chappe_ids::ProfileId;
+use chappe_kit::{
+    Error,
+    grpc::{call, retrying},
+};
+use chappe_proto::identity::{ResolutionState, ResolveItem, ResolveRequest};
+
+use super::Work;
+use crate::{
+    app::App,
+    domain::{
+        request::Kind,
+        target::{Target, profile_hash},
+    },
+    store,
+};
+
+pub(super) async fn profiles(app: &App, work: &Work) -> Result<Vec<ProfileId>, Error> {
+    if let Some(found) = &work.request.profiles {
+        return Ok(found.clone());
+    }
+    let resolved = resolve(app, work).await?;
+    let now = app.runtime.clock.now();
+    app.db
+        .write(async |txn| {
+            store::request::hold(txn, work.held, now).await?;
+            let mut found = resolved.clone();
+            if work.request.kind == Kind::Remove {
+                // A removal in progress may have unlinked the profile already: both finish with it.
+                let others = store::request::profiles_in_removal(txn, work.held.project, &work.request.target_hash);
+                found.extend(others.await?);
+            }
+            found.sort_unstable();
+            found.dedup();
+            store::request::set_profiles(txn, work.held, &found).await?;
+            let hash = |profile: &ProfileId| profile_hash(&app.keys.subject, work.held.project, *profile);
+            let mut hashes: Vec<_> = found.iter().map(hash).collect();
+            hashes.push(work.target.hash(&app.keys.subject, work.held.project));
+            hashes.sort_unstable();
+            store::subject::insert(txn, work.held, &hashes).await?;
+            Ok(found)
+        })
+        .await
+}
+
+async fn resolve(app: &App, work: &Work) -> Result<Vec<ProfileId>, Error> {
+    let Some(identifier) = work.target.identifier() else {
+        return Ok(Vec::new());
+    };
+    let request = ResolveRequest {
+        items: vec![ResolveItem {
+            identifier: Some(identifier),
+            ..ResolveItem::default()
+        }],
+        lookup_only: true,
+    };
+    let answer = retrying(|| {
+        let (mut identity, request) = (app.identity.clone(), request.clone());
+        async move { identity.resolve(call(work.held.project, request)).await }
+    });
+    let found = answer.await?.into_inner().resolutions.into_iter().next();
+    let found = found.ok_or_else(|| Error::internal("identity resolved one identifier to nothing"))?;
+    // An installation names only somebody who is anonymous; of others the custom id must be given.
+    let by_installation = matches!(work.target, Target::Installation { .. });
+    if found.state() == ResolutionState::UnknownApp
+        || found.profile_id.is_empty()
+        || (by_installation && !found.custom_id.is_empty())
+    {
+        return Ok(Vec::new());
+    }
+    Ok(vec![found.profile_id.parse().map_err(Error::internal)?])
+}
