@@ -45,13 +45,13 @@ impl Client {
             })
         };
         Self::with(
-            known(&target.endpoint, |c| &c.rest_url, "the gateway")?,
+            &known(&target.endpoint, |c| &c.rest_url, "the gateway")?,
             known(&target.token, |c| &c.rest_api_key, "the REST key")?,
             known(&target.project, |c| &c.project_key, "the project")?,
         )
     }
 
-    pub(crate) fn with(endpoint: String, token: String, project: String) -> Result<Self> {
+    pub(crate) fn with(endpoint: &str, token: String, project: String) -> Result<Self> {
         if endpoint.starts_with("https:") {
             bail!("{endpoint}: this build speaks plain HTTP; reach the gateway through a local port or a proxy");
         }

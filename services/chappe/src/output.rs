@@ -16,12 +16,17 @@ pub(crate) fn print(form: Form, result: &Value, table: impl FnOnce(&Value) -> Ta
     Ok(())
 }
 
+/// Columns of a table that no terminal limits: a file or a pipe.
+const WIDTH_OF_FILES: u16 = 120;
+
 /// An empty table with these columns.
 pub(crate) fn table<'a>(columns: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic);
+    let terminal = console::Term::stdout().size_checked();
+    table.set_width(terminal.map_or(WIDTH_OF_FILES, |(_rows, columns)| columns));
     table.set_header(columns.into_iter().collect::<Vec<_>>());
     table
 }
@@ -87,7 +92,7 @@ fn nested(text: &mut String, value: &Value, indent: usize) {
             text.push('\n');
             sequence(text, items, indent);
         }
-        _ => text.push_str(&format!(" {value}\n")),
+        _ => text.extend([" ", &value.to_string(), "\n"]),
     }
 }
 

@@ -78,6 +78,6 @@ async fn demonstrate(mesh: &Embedded, size: Size) -> Result<report::Report> {
         bail!("the built-in mailbox did not start");
     };
     let at = mesh.credentials();
-    let client = Client::with(at.rest_url.clone(), at.rest_api_key.clone(), at.project_key.clone())?;
+    let client = Client::with(&at.rest_url, at.rest_api_key.clone(), at.project_key.clone())?;
     demo::run(&client, mailbox, size).await
 }

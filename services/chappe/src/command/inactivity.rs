@@ -1,4 +1,4 @@
-//! `chappe inactivity run`: the program of the CronJob. It talks gRPC, to privacy alone.
+//! `chappe inactivity run`: the program of the `CronJob`. It talks gRPC, to privacy alone.
 
 use std::{process::ExitCode, time::Duration};
 

@@ -85,7 +85,9 @@ impl Embedded {
         credentials.write(data_dir)?;
 
         let health = serve(&context, public, listeners, mailbox.clone(), &credentials).await?;
-        parts.iter().for_each(|part| part.start());
+        for part in &parts {
+            part.start();
+        }
         Ok(Self {
             credentials,
             mailbox,

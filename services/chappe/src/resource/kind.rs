@@ -1,6 +1,10 @@
 //! Kinds of resources, as typed on a command line.
 
 use anyhow::{Result, bail};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// All but the unreserved characters (RFC 3986 §2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Kinds of this version.
 const KINDS: [&str; 4] = ["Project", "Sender", "Template", "Automation"];
@@ -15,15 +19,7 @@ pub(crate) fn canonical(text: &str) -> Result<&'static str> {
     }
 }
 
-/// Text as one segment or value of a URL (RFC 3986 §2.3).
+/// Text as one segment or value of a URL.
 pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
+    utf8_percent_encode(text, RESERVED).to_string()
 }

@@ -111,20 +111,20 @@ fn span(text: String, days: &std::ops::RangeInclusive<i64>, allowed: &str) -> Re
 mod tests {
     use super::*;
 
-    fn spec(json: serde_json::Value) -> Result<Settings, Vec<(String, String)>> {
+    fn spec(json: &serde_json::Value) -> Result<Settings, Vec<(String, String)>> {
         parse(json.as_object().unwrap())
     }
 
     #[test]
     fn what_is_absent_has_a_default() {
-        assert_eq!(spec(serde_json::json!({})).unwrap(), Settings::default());
-        let settings = spec(serde_json::json!({"inactivity": {"period": "36mo"}})).unwrap();
+        assert_eq!(spec(&serde_json::json!({})).unwrap(), Settings::default());
+        let settings = spec(&serde_json::json!({"inactivity": {"period": "36mo"}})).unwrap();
         assert_eq!(parse(&to_spec(&settings)).unwrap(), settings);
     }
 
     #[test]
     fn every_fault_is_named() {
-        let faults = spec(serde_json::json!({
+        let faults = spec(&serde_json::json!({
             "timezone": "Mars/Olympus", "inactivity": {"period": "29d"}, "events": {"retention": "11y"}, "capz": {}
         }));
         let paths: Vec<_> = faults.unwrap_err().into_iter().map(|(path, _)| path).collect();

@@ -101,13 +101,13 @@ impl Item<'_> {
 
     /// Of several keys that name one attribute the last one wins, where it stands.
     fn attributes(&mut self, identifier: &Identifier, fields: Vec<RawField>) -> Vec<(String, AttributeEdit)> {
-        let identified = matches!(identifier.kind, Some(Named::CustomId(_)));
+        let named = matches!(identifier.kind, Some(Named::CustomId(_)));
         let mut edits = Vec::with_capacity(fields.len());
         for (n, field) in fields.into_iter().enumerate() {
             let key = field.key;
             let kind = field.value.and_then(|value| value.kind);
             let change = if n < MAX_ATTRIBUTES {
-                attribute::check(&key, kind, identified)
+                attribute::check(&key, kind, named)
             } else {
                 Err(Reason::TooManyAttributes)
             };
