@@ -3,6 +3,7 @@
 //! The same code runs on SQLite (embedded) and PostgreSQL (mesh). SQL is written once, set-based, with
 //! [`Sql`] and [`Rows`]; where the engines differ, the difference sits in this crate.
 
+mod cell;
 mod config;
 mod db;
 mod error;

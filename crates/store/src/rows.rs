@@ -1,8 +1,8 @@
-use std::fmt::Write as _;
-
 use chappe_kit::{Error, Timestamp};
 use sea_orm::{DbBackend, Value};
 use uuid::Uuid;
+
+use crate::cell::{Cell, Kind, array_literal, hex, push_json, uuid};
 
 /// A table as a parameter: columns of equal length, so that one statement takes a whole batch.
 ///
@@ -18,22 +18,6 @@ struct Column {
     name: &'static str,
     kind: Kind,
     cells: Vec<Option<Cell>>,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Uuid,
-    Text,
-    Int,
-    Bool,
-    Bytes,
-    Json,
-}
-
-enum Cell {
-    Text(String),
-    Int(i64),
-    Bool(bool),
 }
 
 impl Rows {
@@ -232,86 +216,9 @@ impl Rows {
     }
 }
 
-impl Kind {
-    /// The element type of the array. JSON is cast document by document, after `unnest`.
-    const fn postgres(self) -> &'static str {
-        match self {
-            Self::Uuid => "uuid",
-            Self::Text | Self::Json => "text",
-            Self::Int => "bigint",
-            Self::Bool => "boolean",
-            Self::Bytes => "bytea",
-        }
-    }
-}
-
-fn uuid(id: Uuid) -> Cell {
-    Cell::Text(id.simple().to_string())
-}
-
-fn hex(bytes: &[u8]) -> Cell {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("writing to a string does not fail");
-    }
-    Cell::Text(text)
-}
-
-/// The text form of a PostgreSQL array: every element quoted, quotes and backslashes escaped.
-fn array_literal(kind: Kind, cells: &[Option<Cell>]) -> String {
-    let mut literal = String::from("{");
-    for (index, cell) in cells.iter().enumerate() {
-        if index > 0 {
-            literal.push(',');
-        }
-        match cell {
-            None => literal.push_str("NULL"),
-            Some(Cell::Int(int)) => write!(literal, "{int}").expect("writing to a string does not fail"),
-            Some(Cell::Bool(yes)) => literal.push(if *yes { 't' } else { 'f' }),
-            Some(Cell::Text(text)) => {
-                literal.push('"');
-                if matches!(kind, Kind::Bytes) {
-                    literal.push_str(r"\\x");
-                }
-                for char in text.chars() {
-                    if matches!(char, '"' | '\\') {
-                        literal.push('\\');
-                    }
-                    literal.push(char);
-                }
-                literal.push('"');
-            }
-        }
-    }
-    literal.push('}');
-    literal
-}
-
-fn push_json(json: &mut String, cell: Option<&Cell>) {
-    match cell {
-        None => json.push_str("null"),
-        Some(Cell::Int(int)) => write!(json, "{int}").expect("writing to a string does not fail"),
-        Some(Cell::Bool(yes)) => json.push_str(if *yes { "true" } else { "false" }),
-        Some(Cell::Text(text)) => {
-            // The Display of a JSON value is its compact text.
-            write!(json, "{}", serde_json::Value::from(text.as_str())).expect("writing to a string does not fail");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quotes_and_backslashes_survive_the_array_form() {
-        let cells = [
-            Some(Cell::Text(r#"a"b\c,{}"#.to_owned())),
-            None,
-            Some(Cell::Text("NULL".to_owned())),
-        ];
-        assert_eq!(array_literal(Kind::Text, &cells), r#"{"a\"b\\c,{}",NULL,"NULL"}"#);
-    }
 
     #[test]
     fn a_column_of_the_wrong_length_is_an_error() {

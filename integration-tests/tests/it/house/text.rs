@@ -1,7 +1,11 @@
 use super::{File, assert_none, files};
 
 /// Code that may sleep: it spaces out retries. Everything else waits for what it needs, or pauses time.
-const SLEEPERS: [&str; 2] = ["crates/kit/src/grpc/retry.rs", "crates/store/src/db.rs"];
+const SLEEPERS: [&str; 3] = [
+    "crates/kit/src/grpc/retry.rs",
+    "crates/store/src/db.rs",
+    "services/chappe/src/import/patience.rs",
+];
 
 /// These tests name what they look for.
 const OURSELVES: &str = "integration-tests/tests/it/house";

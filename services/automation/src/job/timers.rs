@@ -9,7 +9,7 @@ use chappe_ids::{EntryId, ProfileId, ProjectId};
 use chappe_kit::{Error, Timestamp};
 use chrono_tz::Tz;
 
-use super::{IDLE, OUTBOX, Turn, profiles};
+use super::{IDLE, OUTBOX, Turn, feed, profiles};
 use crate::{
     app::App,
     domain::{
@@ -41,6 +41,15 @@ pub(super) async fn turn(app: &App) -> Result<Turn, Error> {
         return Ok(Turn::after(0, pause_until(next, now)));
     }
     let work = due.len();
+    let people = due.iter().map(|entry| entry.profile).collect();
+    let Some(heard) = feed::catch_up(app, &held, &people).await? else {
+        return Ok(Turn::after(work, IDLE));
+    };
+    // Their events may have changed these entries, which are looked at again.
+    let due = due
+        .into_iter()
+        .filter(|entry| !heard.contains(&entry.profile))
+        .collect();
     let (moved, messages) = go_on(app, due, now).await?;
     commit(app, &held, moved, messages, now).await?;
     Ok(Turn::after(work, IDLE))

@@ -4,6 +4,7 @@ for_each_backend!(
     a_replayed_feed_changes_nothing,
     events_of_one_batch_see_each_other,
     a_restart_begins_at_the_first_step_with_the_new_event,
+    a_timer_comes_after_what_was_accepted_before_it,
     who_is_not_targeted_does_not_enter_and_leaves_after_a_delay,
     a_stopped_automation_freezes_and_a_running_one_catches_up,
     an_entry_finishes_on_its_version,
@@ -63,6 +64,24 @@ mod suite {
         assert_eq!(number, Some(chappe_proto::types::value::Kind::IntegerValue(2)));
         assert_eq!((message.step.as_str(), message.sender.as_str()), ("thanks", "shop"));
         assert_eq!(process.entries().await, [1, 0, 0, 0]);
+    }
+
+    pub(super) async fn a_timer_comes_after_what_was_accepted_before_it(db: TestDb) {
+        let (mesh, process) = Mesh::alone(db).await;
+        process.apply(PROJECT, "thanks", &thanks()).await;
+        for lane in [1, 2, 3] {
+            mesh.happens(PROJECT, profile(lane), "purchase");
+        }
+        process.work().await;
+        mesh.pass(10);
+        mesh.happens(PROJECT, profile(1), "refund");
+        mesh.happens(PROJECT, profile(2), "visit");
+        for job in [Job::Timers, Job::Timers, Job::HandOver] {
+            process.turn(job).await;
+        }
+        assert_eq!(process.entries().await, [2, 0, 1, 0]);
+        assert_eq!(mesh.peers.state().steps(), ["thanks", "thanks"]);
+        assert!(mesh.peers.state().feed.is_empty());
     }
 
     pub(super) async fn who_is_not_targeted_does_not_enter_and_leaves_after_a_delay(db: TestDb) {

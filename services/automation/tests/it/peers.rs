@@ -155,12 +155,20 @@ impl ProfileService for Peers {
         &self,
         request: Request<profile::PullFeedRequest>,
     ) -> Result<Response<profile::PullFeedResponse>, Status> {
-        let profile::PullFeedRequest { lanes, wait_ms, .. } = request.into_inner();
+        let profile::PullFeedRequest {
+            lanes,
+            wait_ms,
+            profile_ids,
+            ..
+        } = request.into_inner();
         let rows: Vec<_> = {
             let state = self.state();
             state.check("pull_feed")?;
-            let held = state.feed.iter().filter(|row| lanes.contains(&row.lane));
-            held.cloned().collect()
+            let is_wanted = |id| profile_ids.is_empty() || profile_ids.contains(id);
+            let rows = state.feed.iter();
+            rows.filter(|row| lanes.contains(&row.lane) && is_wanted(&row.profile_id))
+                .cloned()
+                .collect()
         };
         wait_if(rows.is_empty(), wait_ms).await;
         Ok(Response::new(profile::PullFeedResponse { rows }))

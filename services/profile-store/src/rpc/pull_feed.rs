@@ -20,6 +20,9 @@ use crate::{
 /// Rows in one answer, as the contract says.
 const MAX_ROWS: usize = 1_000;
 
+/// Profiles that one call may name, as the contract says.
+const MAX_PROFILES: usize = 1_000;
+
 /// The longest wait, as the contract says.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
@@ -33,6 +36,8 @@ pub(super) async fn handle(app: &App, request: &Request<pb::PullFeedRequest>) ->
     Caller::of(request)?.require_service()?;
     let request = request.get_ref();
     let lanes = lanes(&request.lanes)?;
+    convert::at_most("profile_ids", request.profile_ids.len(), MAX_PROFILES)?;
+    let profiles = convert::ids("profile_ids", &request.profile_ids)?;
     let limit = usize::try_from(request.max_rows).unwrap_or_default().clamp(1, MAX_ROWS);
     let wait = Duration::from_millis(u64::try_from(request.wait_ms).unwrap_or_default()).min(MAX_WAIT);
     let until = Instant::now() + context::remaining(wait);
@@ -40,7 +45,11 @@ pub(super) async fn handle(app: &App, request: &Request<pb::PullFeedRequest>) ->
     let mut hints = app.coordination.hints.subscribe(FEED);
     let mut poll = FIRST_POLL;
     loop {
-        let rows = pull(app, &lanes, limit).await?;
+        let rows = if profiles.is_empty() {
+            pull(app, &lanes, limit).await?
+        } else {
+            store::feed::pull_of(app.db.read(), &lanes, &profiles, limit).await?
+        };
         let left = until.saturating_duration_since(Instant::now());
         if !rows.is_empty() || left.is_zero() || app.runtime.lifecycle.is_stopping() {
             return Ok(pb::PullFeedResponse {

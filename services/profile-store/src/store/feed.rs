@@ -85,6 +85,33 @@ pub(crate) async fn pull(conn: &impl ConnectionTrait, lanes: &[i64], limit: usiz
     rows.iter().map(read).collect()
 }
 
+/// The rows of these profiles, as far as they are in the lanes.
+pub(crate) async fn pull_of(
+    conn: &impl ConnectionTrait,
+    lanes: &[i64],
+    profiles: &[ProfileId],
+    limit: usize,
+) -> Result<Vec<Row>, Error> {
+    let theirs: Vec<_> = profiles
+        .iter()
+        .filter(|profile| lanes.contains(&lane_of(**profile).into()))
+        .collect();
+    let rows = Sql::new(
+        "select * from feed where (lane, profile_id) in (select r.lane, r.profile_id from {rows} as r)
+         order by profile_id, version, idx limit {limit}",
+    )
+    .bind("limit", i64::try_from(limit).unwrap_or(i64::MAX))
+    .rows(
+        "rows",
+        Rows::new(theirs.len())
+            .ints("lane", theirs.iter().map(|profile| lane_of(**profile)))
+            .uuids("profile_id", theirs.iter().map(|profile| **profile)),
+    )
+    .all(conn)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
 fn read(row: &QueryResult) -> Result<Row, Error> {
     Ok(Row {
         project: row.get("project_id")?,

@@ -7,6 +7,7 @@ for_each_backend!(
     acknowledged_rows_are_gone_and_others_stay,
     a_waiting_pull_is_woken,
     only_the_lanes_asked_for_are_pulled,
+    only_the_profiles_asked_for_are_pulled,
     bad_lanes_are_refused,
 );
 
@@ -129,6 +130,7 @@ mod suite {
             lanes: (0..64).collect(),
             max_rows: 10,
             wait_ms: 30_000,
+            profile_ids: Vec::new(),
         };
         let pull = client.pull_feed(with_deadline(Request::new(request), Duration::from_secs(40)));
         let (pulled, _) = tokio::join!(pull, store.apply(vec![edit(person(1)).event(1, "visit", START)]));
@@ -144,6 +146,7 @@ mod suite {
             lanes: vec![5, 9],
             max_rows: 1_000,
             wait_ms: 0,
+            profile_ids: Vec::new(),
         };
         let rows = store
             .client()
@@ -157,6 +160,38 @@ mod suite {
         assert_eq!(lanes, [5, 9]);
     }
 
+    pub(super) async fn only_the_profiles_asked_for_are_pulled(test: TestDb) {
+        let store = Store::new(test).await;
+        store.interest(&["visit"]).await;
+        let edits = (0..64).map(|number| edit(person(number)).event(number, "visit", START));
+        store.apply(edits.collect()).await;
+        let wanted = [person(7), person(8), person(1_000)];
+        let request = |lanes| {
+            Request::new(pb::PullFeedRequest {
+                lanes,
+                max_rows: 1_000,
+                wait_ms: 0,
+                profile_ids: wanted.iter().map(ToString::to_string).collect(),
+            })
+        };
+        let pull = async |lanes| {
+            let rows = store
+                .client()
+                .pull_feed(request(lanes))
+                .await
+                .unwrap()
+                .into_inner()
+                .rows;
+            rows.into_iter().map(|row| row.profile_id).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            pull((0..64).collect()).await,
+            wanted[..2].iter().map(ToString::to_string).collect::<Vec<_>>()
+        );
+        let lane = i32::from(lane_of(wanted[1]));
+        assert_eq!(pull(vec![lane]).await, [wanted[1].to_string()]);
+    }
+
     pub(super) async fn bad_lanes_are_refused(test: TestDb) {
         let store = Store::new(test).await;
         for lanes in [vec![], vec![64], vec![-1]] {
@@ -164,6 +199,7 @@ mod suite {
                 lanes,
                 max_rows: 1,
                 wait_ms: 0,
+                profile_ids: Vec::new(),
             };
             let refused = store.client().pull_feed(Request::new(request)).await.unwrap_err();
             assert_eq!(refused.code(), Code::InvalidArgument);

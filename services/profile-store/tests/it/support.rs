@@ -130,6 +130,7 @@ impl Store {
             lanes: (0..64).collect(),
             max_rows,
             wait_ms: 0,
+            profile_ids: Vec::new(),
         };
         let response = self.client().pull_feed(tonic::Request::new(request)).await.unwrap();
         response.into_inner().rows

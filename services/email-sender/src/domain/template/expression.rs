@@ -2,7 +2,9 @@
 //! precedence and what it makes of missing values are those of the template language.
 
 use super::{
-    Fault, filters,
+    Fault,
+    cursor::Expressions,
+    filters,
     lexer::{Kind, Token},
     words::{describe, literal},
 };
@@ -10,27 +12,7 @@ use super::{
 /// How deeply expressions may nest.
 const MAX_DEPTH: u32 = 64;
 
-/// Reads one expression after the other from the tokens of a tag.
-pub(super) struct Expressions<'a> {
-    tokens: &'a [Token],
-    next: usize,
-    end: usize,
-    loops: &'a [String],
-    depth: u32,
-}
-
-impl<'a> Expressions<'a> {
-    /// `end` is where the tag closes; `loops` are the loop variables in reach.
-    pub(super) fn new(tokens: &'a [Token], end: usize, loops: &'a [String]) -> Self {
-        Self {
-            tokens,
-            next: 0,
-            end,
-            loops,
-            depth: 0,
-        }
-    }
-
+impl Expressions<'_> {
     /// One expression up to the end of the tag.
     pub(super) fn whole(mut self) -> Result<String, Fault> {
         let expression = self.or()?;
@@ -267,42 +249,5 @@ impl<'a> Expressions<'a> {
             "event" => return Err(Fault::new(at, "write event.attribute")),
             name => format!("A_{name}"),
         })
-    }
-
-    fn at(&self) -> usize {
-        self.tokens.get(self.next).map_or(self.end, |token| token.at)
-    }
-
-    fn take(&mut self) -> Option<Kind> {
-        let token = self.tokens.get(self.next)?;
-        self.next += 1;
-        Some(token.kind.clone())
-    }
-
-    fn eat(&mut self, symbol: &str) -> bool {
-        let found = matches!(self.tokens.get(self.next), Some(Token { kind: Kind::Symbol(it), .. }) if *it == symbol);
-        self.next += usize::from(found);
-        found
-    }
-
-    fn eat_word(&mut self, word: &str) -> bool {
-        let found = matches!(self.tokens.get(self.next), Some(Token { kind: Kind::Name(it), .. }) if it == word);
-        self.next += usize::from(found);
-        found
-    }
-
-    fn eat_any(&mut self, symbols: &[(&str, &'static str)]) -> Option<&'static str> {
-        symbols
-            .iter()
-            .find(|(symbol, _)| self.eat(symbol))
-            .map(|(_, function)| *function)
-    }
-
-    fn expect(&mut self, symbol: &str) -> Result<(), Fault> {
-        let at = self.at();
-        if self.eat(symbol) {
-            return Ok(());
-        }
-        Err(Fault::new(at, format!("{symbol} is missing here")))
     }
 }

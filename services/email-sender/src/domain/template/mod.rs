@@ -5,6 +5,7 @@
 //! ```
 
 mod context;
+mod cursor;
 mod date;
 mod engine;
 mod expression;

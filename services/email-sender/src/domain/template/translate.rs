@@ -2,7 +2,7 @@
 
 use super::{
     Fault,
-    expression::Expressions,
+    cursor::Expressions,
     lexer::{Inside, Kind, Piece, Token, pieces},
     words::{assignable, describe},
 };
