@@ -15,14 +15,20 @@ use crate::{
     settings::{Listen, Settings},
 };
 
+/// The built-in mailbox keeps 10,000 e-mails, and an event may cause one.
+const MAX_EVENTS: i64 = 10_000;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// People
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = value_parser!(u32).range(10..=100_000))]
     customers: u32,
     /// Events they cause, refused ones not counted
-    #[arg(long, value_name = "N", default_value_t = 6_000, value_parser = value_parser!(u32).range(10..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 6_000, value_parser = value_parser!(u32).range(10..=MAX_EVENTS))]
     events: u32,
+    /// Events a second
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = value_parser!(u32).range(1..))]
+    rate: u32,
     /// Another seed makes another story; the same one makes the same again
     #[arg(long, value_name = "N", default_value_t = 1794)]
     seed: u64,
@@ -41,6 +47,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let size = Size {
         customers: args.customers,
         events: args.events,
+        rate: args.rate,
         seed: args.seed,
     };
     let outcome = tokio::select! {

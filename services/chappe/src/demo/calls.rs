@@ -11,8 +11,8 @@ use super::{
     story::{Event, Fault, Story},
 };
 
-/// People in one call: 200 items are taken, one is left for an id that nobody may have.
-const PEOPLE_PER_CALL: usize = 199;
+/// People in one call, besides an id that nobody may have; with it a call stays below 200 items, and below a second.
+const PEOPLE_PER_CALL: usize = 49;
 /// Older than a live event may be.
 const TOO_OLD: Duration = Duration::from_hours(48);
 /// Ids that stand for nobody (Batch's SDKs refuse them).
@@ -41,7 +41,8 @@ pub(super) fn build(
 ) -> Vec<Vec<Call>> {
     let mut people: Vec<Vec<(&Customer, &Story)>> = vec![Vec::new(); lanes];
     for (at, person) in customers.iter().zip(stories).enumerate() {
-        people[at % lanes].push(person);
+        // Neighbours share their events out among themselves (`story`), so they share a lane.
+        people[at / 2 % lanes].push(person);
     }
     let mut builder = Builder {
         now,

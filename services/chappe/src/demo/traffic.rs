@@ -30,18 +30,30 @@ pub(super) struct Traffic {
     pub(super) discrepancies: Vec<String>,
 }
 
-/// Sends all lanes at the same time, the calls of a lane one after the other. At its end every lane repeats its
-/// first call, as a client would whose answer got lost.
-pub(super) async fn send(client: &Client, clock: &Clock, lanes: &[Vec<Call>], bar: &ProgressBar) -> Result<Traffic> {
-    let lanes = lanes.iter().map(|calls| lane(client, clock, calls, bar));
+/// Sends all lanes at the same time, together `rate` events a second, the calls of a lane one after the other. At
+/// its end every lane repeats its first call, as a client would whose answer got lost.
+pub(super) async fn send(
+    client: &Client,
+    clock: &Clock,
+    lanes: &[Vec<Call>],
+    rate: u32,
+    bar: &ProgressBar,
+) -> Result<Traffic> {
+    let share = Duration::from_secs(u64::try_from(lanes.len())?) / rate;
+    let lanes = lanes.iter().map(|calls| lane(client, clock, calls, share, bar));
     let lanes = try_join_all(lanes).await?;
     Ok(lanes.into_iter().fold(Traffic::default(), Traffic::merge))
 }
 
-async fn lane(client: &Client, clock: &Clock, calls: &[Call], bar: &ProgressBar) -> Result<Traffic> {
+/// `share` is the time an event takes.
+async fn lane(client: &Client, clock: &Clock, calls: &[Call], share: Duration, bar: &ProgressBar) -> Result<Traffic> {
     let mut traffic = Traffic::default();
     let mut previous = None;
+    let started = Instant::now();
+    let mut due = Duration::ZERO;
     for call in calls {
+        import::pause(due.saturating_sub(started.elapsed())).await;
+        due += share * u32::try_from(call.events)?;
         let begun = Instant::now();
         traffic.check(call, &post(client, &call.body).await?);
         let answered = clock.now();
