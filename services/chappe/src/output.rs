@@ -19,15 +19,15 @@ pub(crate) fn print(form: Form, result: &Value, table: impl FnOnce(&Value) -> Ta
 /// Columns of a table that no terminal limits: a file or a pipe.
 const WIDTH_OF_FILES: u16 = 120;
 
-/// An empty table with these columns.
+/// An empty table with these columns, in the manner of kubectl: no lines, and titles in capitals.
 pub(crate) fn table<'a>(columns: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = Table::new();
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic);
     let terminal = console::Term::stdout().size_checked();
     table.set_width(terminal.map_or(WIDTH_OF_FILES, |(_rows, columns)| columns));
-    table.set_header(columns.into_iter().collect::<Vec<_>>());
+    table.set_header(columns.into_iter().map(|title| title.replace('_', " ").to_uppercase()));
     table
 }
 

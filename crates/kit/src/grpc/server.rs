@@ -31,14 +31,15 @@ pub async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Error>
     })
 }
 
-/// Adds reflection over all contracts.
+/// Adds reflection over all contracts, also in the older version that clients in Python and Java still speak.
 pub fn with_reflection(mut routes: RoutesBuilder) -> Result<Routes, Error> {
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(chappe_proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(Error::internal)?;
-    routes.add_service(reflection);
+    let contracts = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(chappe_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    routes.add_service(contracts().build_v1().map_err(Error::internal)?);
+    routes.add_service(contracts().build_v1alpha().map_err(Error::internal)?);
     Ok(routes.routes())
 }
 
