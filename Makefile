@@ -9,7 +9,7 @@ export CARGO_PROFILE_DEV_DEBUG := 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test lint fmt lint-format lint-proto lint-dependencies lint-house lint-clippy
+.PHONY: help build run demo test lint fmt lint-format lint-proto lint-chart lint-dependencies lint-house lint-clippy
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ demo: build ## Send real traffic through a temporary mesh and show what came out
 test: ## Run all tests against a private PostgreSQL and Redis, and against SQLite
 	scripts/backends.sh cargo test $(CARGO_FLAGS) --no-fail-fast
 
-lint: lint-format lint-proto lint-dependencies lint-house lint-clippy ## Run all checks, cheapest first
+lint: lint-format lint-proto lint-chart lint-dependencies lint-house lint-clippy ## Run all checks, cheapest first
 
 fmt: ## Format the Rust sources and the contracts
 	cargo fmt --all
@@ -37,6 +37,9 @@ lint-format: ## Check the formatting of the Rust sources
 
 lint-proto: ## Check the style, documentation and formatting of the contracts
 	scripts/buf.sh
+
+lint-chart: ## Check what the Helm chart renders
+	scripts/helm.sh
 
 lint-dependencies: ## Check licences, banned and duplicate crates
 	scripts/deny.sh

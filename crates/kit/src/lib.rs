@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod clock;
+mod closest;
 pub mod config;
 pub mod error;
 pub mod grpc;
@@ -12,6 +13,7 @@ mod runtime;
 pub mod telemetry;
 
 pub use clock::{Clock, IdGen, Timestamp};
+pub use closest::{closest, did_you_mean};
 pub use error::{BestEffort, Error, ErrorKind, Violation};
 pub use keys::MasterKey;
 pub use lifecycle::Lifecycle;

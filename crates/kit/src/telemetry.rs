@@ -1,5 +1,7 @@
 //! Logs on stderr, and the recorder behind `/metrics`.
 
+use std::io::IsTerminal as _;
+
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -45,7 +47,10 @@ pub fn init_logs(config: &LogConfig) -> Result<(), Error> {
     let filter = EnvFilter::try_new(format!("{},sqlx=warn,sea_orm=warn,h2=warn,hyper=warn", config.level))
         .map_err(|error| Error::invalid("LOG_LEVEL", format!("log.level is not a filter: {error}")))?;
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let layer = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     let set = match config.format {
         LogFormat::Text => registry.with(layer.compact()).try_init(),
         LogFormat::Json => registry.with(layer.json()).try_init(),

@@ -1,10 +1,14 @@
-use std::time::Duration;
+use std::{str::FromStr as _, time::Duration};
 
 use chappe_kit::{Error, IdGen};
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
-    sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        Connection as _,
+        postgres::PgConnectOptions,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
 };
 
 use crate::{DatabaseConfig, IntoError as _, RowExt as _, Sql, error::is_write_conflict};
@@ -17,6 +21,9 @@ const MAX_ATTEMPTS: u32 = 6;
 
 /// The first pause after a conflict; each further one is twice as long at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The reason of an address that no database can have.
+const URL_INVALID: &str = "DATABASE_URL_INVALID";
 
 /// One service's database.
 ///
@@ -41,13 +48,15 @@ impl Db {
     /// Opens the database of `service`. A SQLite file and a PostgreSQL schema are made if they are missing;
     /// tables are made by [`crate::migrate::up`] only.
     pub async fn open(config: &DatabaseConfig, service: &str) -> Result<Self, Error> {
-        if DbBackend::Sqlite.is_prefix_of(&config.url) {
+        let starts = |scheme| config.url.starts_with(scheme);
+        if starts("sqlite:") {
             open_sqlite(config).await
-        } else if DbBackend::Postgres.is_prefix_of(&config.url) {
+        } else if starts("postgres://") || starts("postgresql://") {
+            check_postgres_url(&config.url)?;
             open_postgres(config, service).await
         } else {
             Err(Error::invalid(
-                "DATABASE_URL_INVALID",
+                URL_INVALID,
                 "the database url must start with sqlite: or postgres://",
             ))
         }
@@ -118,8 +127,10 @@ impl Db {
                 Ok(value)
             }
             Err(error) => {
+                // Nothing is kept of it either way: the connection may be gone, and SQLite rolls back by itself when the
+                // disk is full.
                 if let Err(rollback) = txn.rollback().await {
-                    crate::classify(rollback).log("rolling back");
+                    tracing::debug!("a transaction that failed had ended before it was rolled back: {rollback}");
                 }
                 Err(error)
             }
@@ -146,7 +157,32 @@ fn options(config: &DatabaseConfig) -> ConnectOptions {
         // Statements carry personal data.
         .sqlx_logging(false)
         .record_stmt_in_spans(false);
+    // A full disk ends a transaction inside SQLite, and the driver goes on counting it. What followed over the same
+    // connection would be savepoints of a transaction that nobody commits, and would be acknowledged.
+    options.map_sqlx_sqlite_before_acquire(|connection, _| {
+        let is_sound = !connection.is_in_transaction();
+        Box::pin(async move { Ok(is_sound) })
+    });
     options
+}
+
+/// Host and port in the address of a PostgreSQL database, if it can be read.
+pub fn postgres_server(url: &str) -> Option<String> {
+    let options = PgConnectOptions::from_str(url).ok()?;
+    Some(format!("{}:{}", options.get_host(), options.get_port()))
+}
+
+/// The driver's own parser panics on what is no URL. What it says of one never quotes it.
+fn check_postgres_url(url: &str) -> Result<(), Error> {
+    PgConnectOptions::from_str(url).map(drop).map_err(|error| {
+        Error::invalid(
+            URL_INVALID,
+            format!(
+                "the database url cannot be read ({error}); write postgres://user:password@host:5432/database, special \
+                 characters as %XX, for example %40 for @"
+            ),
+        )
+    })
 }
 
 async fn open_sqlite(config: &DatabaseConfig) -> Result<Db, Error> {
@@ -212,4 +248,23 @@ async fn schema_exists(pool: &DatabaseConnection, schema: &str) -> Result<bool, 
         .one(pool)
         .await?;
     row.map_or(Ok(false), |row| Ok(row.get::<i64>("found")? > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_cannot_be_read_is_refused_without_its_password() {
+        for url in [
+            "postgres://u:secret@h:port/d",
+            "postgres://u:sec/ret@h/d",
+            "postgres://u:sec#ret@h/d",
+        ] {
+            let refused = check_postgres_url(url).unwrap_err().to_string();
+            assert!(refused.contains("%XX") && !refused.contains("sec"), "{refused}");
+            assert_eq!(postgres_server(url), None);
+        }
+        assert_eq!(postgres_server("postgres://u:p%40@h/d").as_deref(), Some("h:5432"));
+    }
 }

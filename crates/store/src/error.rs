@@ -106,16 +106,18 @@ fn of_code(code: &str) -> Condition {
             // serialization failure, deadlock, lock timeout
             "40001" | "40P01" | "55P03" => Condition::Conflict,
             "53100" => Condition::Full,
-            // too many connections, cancelled by a timeout, shutting down, crashed, starting up, read-only standby
-            "53300" | "57014" | "57P01" | "57P02" | "57P03" | "25006" => Condition::Unreachable,
-            _ if code.starts_with("08") => Condition::Unreachable,
+            // cancelled by a timeout, shutting down, crashed, starting up, read-only standby
+            "57014" | "57P01" | "57P02" | "57P03" | "25006" => Condition::Unreachable,
+            // lost connections, resources that ran out, failures of the system around the database
+            _ if ["08", "53", "58"].iter().any(|class| code.starts_with(class)) => Condition::Unreachable,
             _ => Condition::Other,
         };
     }
     match code.parse::<u32>().map(|code| code & 0xff) {
         Ok(5) => Condition::Conflict,
         Ok(13) => Condition::Full,
-        Ok(14) => Condition::Unreachable,
+        // out of memory, I/O failure, the file cannot be opened
+        Ok(7 | 10 | 14) => Condition::Unreachable,
         _ => Condition::Other,
     }
 }
@@ -174,6 +176,13 @@ mod tests {
     fn a_full_disk_says_so() {
         for code in ["53100", "13"] {
             assert!(matches!(of_code(code), Condition::Full), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_store_in_trouble_says_nothing_about_the_request() {
+        for code in ["08006", "53200", "53300", "58030", "7", "10", "266", "14"] {
+            assert!(matches!(of_code(code), Condition::Unreachable), "{code}");
         }
     }
 

@@ -19,7 +19,7 @@ pub mod retired;
 pub mod schema;
 
 pub use config::DatabaseConfig;
-pub use db::Db;
+pub use db::{Db, postgres_server};
 pub use error::{IntoError, WRITE_CONFLICT, classify, is_write_conflict};
 pub use row::RowExt;
 pub use rows::Rows;

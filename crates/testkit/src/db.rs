@@ -1,4 +1,5 @@
 use chappe_store::Db;
+use sea_orm::ConnectionTrait as _;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -64,6 +65,23 @@ impl TestDb {
         Db::connect(&self.url, &self.service, MAX_CONNECTIONS)
             .await
             .expect("the test database opens again")
+    }
+
+    /// The address of an empty database on the same server, for a process that makes every schema itself. `None`
+    /// with SQLite, where a directory is all it takes.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub async fn empty_database(&self) -> Option<String> {
+        if self.url.starts_with("sqlite:") {
+            return None;
+        }
+        let name = format!("chappe_{}", Uuid::new_v4().simple());
+        let create = format!("create database {name}");
+        let created = self.db.read().execute_unprepared(&create).await;
+        created.expect("the server makes a database");
+        let separator = if self.url.contains('?') { '&' } else { '?' };
+        Some(format!("{}{separator}dbname={name}", self.url))
     }
 
     /// What a service's configuration says to use this database.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
@@ -33,9 +33,9 @@ impl Client {
     pub(crate) fn new(target: &Target) -> Result<Self> {
         let credentials = Credentials::read(&target.data_dir)?;
         let known = |flag: &Option<String>, file: fn(&Credentials) -> &str, what: &str| {
-            let found = flag
-                .clone()
-                .or_else(|| credentials.as_ref().map(|credentials| file(credentials).to_owned()));
+            // A variable that is set to nothing is not set.
+            let given = flag.clone().filter(|flag| !flag.is_empty());
+            let found = given.or_else(|| credentials.as_ref().map(|credentials| file(credentials).to_owned()));
             found.ok_or_else(|| {
                 anyhow!(
                     "{what} is not known: {} has no credentials.json (is chappe up running there?); \
@@ -54,6 +54,9 @@ impl Client {
     pub(crate) fn with(endpoint: &str, token: String, project: String) -> Result<Self> {
         if endpoint.starts_with("https:") {
             bail!("{endpoint}: this build speaks plain HTTP; reach the gateway through a local port or a proxy");
+        }
+        if !endpoint.starts_with("http://") {
+            bail!("{endpoint} is not an address such as http://127.0.0.1:8080: look at --endpoint and CHAPPE_ENDPOINT");
         }
         let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
         Ok(Self {
@@ -100,7 +103,7 @@ impl Client {
             .get(url)
             .send()
             .await
-            .with_context(|| format!("cannot reach {url}"))?;
+            .map_err(|error| unreachable(url, &error))?;
         Ok(response.error_for_status()?.bytes().await?.to_vec())
     }
 
@@ -114,7 +117,7 @@ impl Client {
     async fn send(&self, request: RequestBuilder) -> Result<Result<Value, Refusal>> {
         let endpoint = &self.endpoint;
         let sent = request.send().await;
-        let response = sent.with_context(|| format!("cannot reach {endpoint}; is chappe up running?"))?;
+        let response = sent.map_err(|error| unreachable(endpoint, &error))?;
         let status = response.status();
         let bytes = response.bytes().await?;
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
@@ -126,12 +129,28 @@ impl Client {
     }
 }
 
+/// Nobody answers there. Of all causes the innermost says most.
+pub(crate) fn unreachable(url: &str, error: &reqwest::Error) -> anyhow::Error {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    anyhow!("cannot reach {url}: {cause}; is chappe running there?")
+}
+
 impl Refusal {
     /// What the gateway said, in whichever of its three shapes.
     pub(crate) fn message(&self) -> String {
         let said = ["/error/message", "/error_message", "/message"];
         let said = said.iter().find_map(|pointer| self.body.pointer(pointer)?.as_str());
-        said.map_or_else(|| format!("the gateway answered {}", self.status), ToOwned::to_owned)
+        let said = said.map_or_else(|| format!("the gateway answered {}", self.status), ToOwned::to_owned);
+        if self.status == StatusCode::UNAUTHORIZED {
+            format!(
+                "{said}: look at --token and --project, CHAPPE_TOKEN and CHAPPE_PROJECT, or at the --data-dir they come from"
+            )
+        } else {
+            said
+        }
     }
 
     /// Whether the same request may succeed in a moment.

@@ -41,7 +41,11 @@ impl Credentials {
             Ok(bytes) => {
                 let parsed = serde_json::from_slice(&bytes);
                 Ok(Some(parsed.with_context(|| {
-                    format!("{} is not a credentials file", path.display())
+                    format!(
+                        "{} is not a credentials file; restore it, or delete it and the next chappe up writes it with a new \
+                         REST key",
+                        path.display()
+                    )
                 })?))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -1,5 +1,7 @@
 //! Results on stdout, for people and for scripts.
 
+use std::io::{self, Write as _};
+
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
@@ -9,11 +11,24 @@ use crate::cli::Form;
 /// Prints a result: as it is for scripts, as the table that `rows` makes of it for people.
 pub(crate) fn print(form: Form, result: &Value, table: impl FnOnce(&Value) -> Table) -> Result<()> {
     match form {
-        Form::Json => println!("{}", serde_json::to_string(result)?),
-        Form::Yaml => print!("{}", yaml(result)),
-        Form::Table => println!("{}", table(result)),
+        Form::Json => line(&serde_json::to_string(result)?),
+        Form::Yaml => write(&yaml(result)),
+        Form::Table => line(&table(result).to_string()),
     }
-    Ok(())
+}
+
+/// A line on stdout.
+pub(crate) fn line(text: &str) -> Result<()> {
+    write(&format!("{text}\n"))
+}
+
+/// Text on stdout. A reader that has seen enough, such as `head`, is no failure.
+pub(crate) fn write(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Columns of a table that no terminal limits: a file or a pipe.

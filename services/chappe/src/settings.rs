@@ -123,25 +123,27 @@ impl Default for Peers {
 /// The flags that every form of the server takes; each overrides its setting.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Flags {
-    /// Configuration file (YAML)
-    #[arg(long, value_name = "FILE")]
+    /// Configuration file (YAML); `--dump-config` shows every setting
+    #[arg(long, value_name = "FILE", env = "CHAPPE_CONFIG")]
     config: Option<PathBuf>,
-    /// Address of REST
-    #[arg(long, value_name = "ADDR")]
+    /// Address of REST; 127.0.0.1:8080 unless configured, and port 0 takes any free one
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     rest: Option<SocketAddr>,
-    /// Address of gRPC
-    #[arg(long, value_name = "ADDR")]
+    /// Address of gRPC; 127.0.0.1:50051 unless configured
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     grpc: Option<SocketAddr>,
-    /// Address of metrics and probes
-    #[arg(long, value_name = "ADDR")]
+    /// Address of metrics and probes; 127.0.0.1:9090 unless configured
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     admin: Option<SocketAddr>,
-    /// PostgreSQL instead of SQLite
+    /// PostgreSQL instead of SQLite: `postgres://user:password@host:5432/database`; where others see command lines, put it
+    /// into a file that `CHAPPE__DATABASE__URL_FILE` names
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// Redis instead of the in-process twin
+    /// Redis instead of the in-process twin: `redis://[user:password@]host:port[/db]`
     #[arg(long, value_name = "URL")]
     redis_url: Option<String>,
-    /// Where e-mails go: a relay, or `smtp://capture` for the built-in mailbox
+    /// Relay for e-mails: `smtp://[user:password@]host[:port]`; `up` keeps them in a mailbox of its own, `smtp://capture`,
+    /// unless told otherwise
     #[arg(long, value_name = "URL")]
     smtp: Option<String>,
     /// Log filter, such as `info` or `warn,identity=debug`
@@ -150,6 +152,11 @@ pub(crate) struct Flags {
     /// Prints the effective configuration, secrets masked, and ends
     #[arg(long)]
     pub(crate) dump_config: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "an IP address and a port are needed, such as 127.0.0.1:8080")
 }
 
 impl Flags {

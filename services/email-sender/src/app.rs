@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chappe_coordination::Coordination;
 use chappe_ids::ProjectId;
 use chappe_kit::{
-    Error, Runtime,
+    Error, Runtime, Timestamp,
     grpc::{MAX_MESSAGE_BYTES, Peer},
     keys::Key,
 };
@@ -102,7 +102,7 @@ impl App {
         })
     }
 
-    pub(crate) fn now(&self) -> chappe_kit::Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.runtime.clock.now()
     }
 
@@ -120,7 +120,31 @@ impl App {
         }
     }
 
-    pub(crate) fn with_path<T>(&self, work: impl FnOnce(&mut Path) -> T) -> T {
+    /// The relay was not reached, or wants us to stay away. Answers when to come back.
+    pub(crate) fn path_failed(&self, now: Timestamp) -> Timestamp {
+        let (was_failing, until) = self.with_path(|path| (path.is_failing(), path.failed(now)));
+        if !was_failing {
+            tracing::warn!(
+                "the relay {} takes no messages; they wait and are tried again, each says why: chappe get messages",
+                self.config.smtp_url
+            );
+        }
+        until
+    }
+
+    /// The relay answered about a message.
+    pub(crate) fn path_worked(&self) {
+        let was_failing = self.with_path(|path| {
+            let was_failing = path.is_failing();
+            path.worked();
+            was_failing
+        });
+        if was_failing {
+            tracing::info!("the relay {} takes messages again", self.config.smtp_url);
+        }
+    }
+
+    fn with_path<T>(&self, work: impl FnOnce(&mut Path) -> T) -> T {
         work(&mut self.path.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -96,4 +96,9 @@ impl Service {
         let opt_outs = job::relay::opt_outs::once(&self.app).await?;
         Ok(opt_outs + job::relay::engagement::once(&self.app).await?)
     }
+
+    /// Forgets what is past its time, as every hour; tells how many messages that was.
+    pub async fn purge_once(&self) -> Result<u64, Error> {
+        job::purge::once(&self.app).await
+    }
 }

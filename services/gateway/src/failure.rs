@@ -17,7 +17,7 @@ const MALFORMED_PARAMETER: &str = "MALFORMED_PARAMETER";
 const MALFORMED_JSON_BODY: &str = "MALFORMED_JSON_BODY";
 const IDEMPOTENCY_KEY_BUSY: &str = "IDEMPOTENCY_KEY_BUSY";
 
-/// Seconds after which to come back when a service is away.
+/// Seconds after which to come back when a service is away; later when it says so itself.
 const RETRY_UNAVAILABLE: u64 = 5;
 
 /// A failed request. As a response it has no body yet: the outermost layer knows the line and writes it.
@@ -60,7 +60,7 @@ impl Failure {
             Line::Link => link(entry.status),
         };
         let wait = match (response.status(), self.error.retry_delay()) {
-            (StatusCode::SERVICE_UNAVAILABLE, _) => Some(RETRY_UNAVAILABLE),
+            (StatusCode::SERVICE_UNAVAILABLE, delay) => Some(delay.map_or(0, whole_seconds).max(RETRY_UNAVAILABLE)),
             (StatusCode::TOO_MANY_REQUESTS, None) => Some(1),
             (_, delay) => delay.map(whole_seconds),
         };
@@ -199,10 +199,11 @@ impl Entry {
             (ErrorKind::ResourceExhausted, _) | (ErrorKind::Aborted, IDEMPOTENCY_KEY_BUSY) => {
                 ("TOO_MANY_REQUESTS", 60, StatusCode::TOO_MANY_REQUESTS)
             }
-            (ErrorKind::Unavailable | ErrorKind::DeadlineExceeded, _) => {
+            // Whatever a repetition may mend.
+            (ErrorKind::Unavailable | ErrorKind::DeadlineExceeded | ErrorKind::Aborted, _) => {
                 ("MAINTENANCE_ERROR", 2, StatusCode::SERVICE_UNAVAILABLE)
             }
-            (ErrorKind::AlreadyExists | ErrorKind::Aborted | ErrorKind::Internal, _) => {
+            (ErrorKind::AlreadyExists | ErrorKind::Internal, _) => {
                 ("SERVER_ERROR", 1, StatusCode::INTERNAL_SERVER_ERROR)
             }
         };

@@ -2,6 +2,7 @@
 
 mod config;
 mod domain;
+mod job;
 mod migration;
 mod rpc;
 mod store;
@@ -9,7 +10,7 @@ mod subject;
 
 use std::sync::Arc;
 
-use chappe_kit::{Error, Runtime, grpc::MAX_MESSAGE_BYTES, keys::Key};
+use chappe_kit::{Error, Runtime, grpc::MAX_MESSAGE_BYTES, keys::Key, lifecycle::TaskKind};
 use chappe_proto::{
     identity::identity_service_server::IdentityServiceServer,
     privacy::data_subject_service_server::DataSubjectServiceServer,
@@ -72,6 +73,14 @@ impl Service {
         routes.add_service(DataSubjectServiceServer::from_arc(self.app.clone()));
     }
 
-    /// Starts background work: identity has none.
-    pub fn start(&self) {}
+    /// Starts background work.
+    pub fn start(&self) {
+        let lifecycle = &self.app.runtime.lifecycle;
+        lifecycle.spawn(TaskKind::Essential, "identity.purge", job::run(self.app.clone()));
+    }
+
+    /// Forgets once what is past its time, as the background work does every hour.
+    pub async fn purge(&self) -> Result<(), Error> {
+        job::purge(&self.app).await
+    }
 }

@@ -8,8 +8,9 @@ use crate::Error;
 /// Suffix of a variable that names a file holding the value: how secrets are mounted.
 const FILE_SUFFIX: &str = "_file";
 
-/// Turns `CHAPPE__A__B_C=v` into `{"a":{"b_c":"v"}}`, and `…_FILE=path` into the file's content.
-pub(super) fn overlay(variables: impl IntoIterator<Item = (String, String)>) -> Result<Value, Error> {
+/// Turns `CHAPPE__A__B_C=v` into `{"a":{"b_c":"v"}}`, and `…_FILE=path` into the file's content. What is text by default
+/// stays text, also where it looks like a number.
+pub(super) fn overlay(variables: impl IntoIterator<Item = (String, String)>, defaults: &Value) -> Result<Value, Error> {
     let mut root = Map::new();
     for (name, value) in variables {
         let Some(path) = name.strip_prefix(ENV_PREFIX) else {
@@ -18,9 +19,14 @@ pub(super) fn overlay(variables: impl IntoIterator<Item = (String, String)>) -> 
         let mut keys: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
         let last = keys.pop().filter(|last| !last.is_empty());
         let last = last.ok_or_else(|| invalid(format!("the variable {name} names no setting")))?;
-        let (last, value) = match last.strip_suffix(FILE_SUFFIX) {
-            Some(base) => (base.to_owned(), Value::String(read(&name, &value)?)),
-            None => (last, scalar(value)),
+        let (last, value) = if let Some(base) = last.strip_suffix(FILE_SUFFIX) {
+            (base.to_owned(), Value::String(read(&name, &value)?))
+        } else {
+            let section = keys.iter().try_fold(defaults, |section, key| section.get(key));
+            let default = section.and_then(|section| section.get(&last));
+            let is_text = default.is_some_and(Value::is_string);
+            let value = if is_text { Value::String(value) } else { scalar(value) };
+            (last, value)
         };
         section(&mut root, &keys).insert(last, value);
     }

@@ -1,6 +1,7 @@
 use std::{cell::Cell, fmt};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::Value;
 
 /// What a masked secret prints as.
 const MASK: &str = "***";
@@ -43,9 +44,13 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Anything but text is refused without being quoted.
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self)
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self(text)),
+            _ => Err(D::Error::custom("must be text; put quotes around it")),
+        }
     }
 }
 

@@ -45,6 +45,8 @@ impl From<Status> for Error {
         let message = status.message().to_owned();
         let mut error = match kind {
             ErrorKind::Internal => Self::internal(status),
+            // Not about the caller's key but about ours: keys or clocks of the mesh differ, until somebody mends them.
+            ErrorKind::Unauthenticated if reason_of(&details, kind) != "KEY_INVALID" => Self::unavailable(status),
             ErrorKind::Unavailable if !ours => Self::unavailable(status),
             _ => Self::new(kind, reason_of(&details, kind), message).because(status),
         };
@@ -56,12 +58,11 @@ impl From<Status> for Error {
 
 /// The peer's reason where it is one of those that callers act upon, else the kind's own.
 fn reason_of(details: &ErrorDetails, kind: ErrorKind) -> &'static str {
-    const PASSED_ON: [&str; 8] = [
+    const PASSED_ON: [&str; 7] = [
         "INVALID_FIELD",
         "NOT_FOUND",
         "IDEMPOTENCY_KEY_REUSED",
         "IDEMPOTENCY_KEY_BUSY",
-        "BRAKE_HELD",
         "KEY_INVALID",
         "OVERLOADED",
         "STORAGE_FULL",
@@ -103,6 +104,16 @@ mod tests {
         let status = Status::from(Error::internal("insert into profiles values ('ada@example.org')"));
         assert_eq!(status.message(), "an unexpected error occurred");
         assert!(!String::from_utf8_lossy(status.details()).contains("ada"));
+    }
+
+    #[test]
+    fn a_peer_that_does_not_know_us_is_not_the_callers_fault() {
+        let received = |reason| {
+            let refused = Error::new(ErrorKind::Unauthenticated, reason, "the token of the call has expired");
+            Error::from(Status::from(refused)).kind()
+        };
+        assert_eq!(received("CALL_EXPIRED"), ErrorKind::Unavailable);
+        assert_eq!(received("KEY_INVALID"), ErrorKind::Unauthenticated);
     }
 
     #[test]

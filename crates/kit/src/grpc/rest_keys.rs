@@ -87,9 +87,11 @@ impl ClientAuth for RestKeys {
         Box::pin(async move {
             let access = self.check(rest_key, Scope::ProjectKey(project_key.to_owned())).await;
             access.map(|access| access.project).map_err(|error| match error.kind() {
-                ErrorKind::NotFound => {
-                    Error::new(ErrorKind::Unauthenticated, "KEY_INVALID", "invalid REST key or project")
-                }
+                ErrorKind::NotFound => Error::new(
+                    ErrorKind::Unauthenticated,
+                    "KEY_INVALID",
+                    "invalid REST API key or project",
+                ),
                 _ => error,
             })
         })

@@ -56,6 +56,8 @@ pub(super) enum Lost {
     TurnedAway { step: &'static str, reply: Reply },
     #[error("the SMTP server offers no AUTH PLAIN; it is the only way to log in that this version knows")]
     NoAuthPlain,
+    #[error("the pool is closed")]
+    PoolClosed,
     #[error("the SMTP server's name leads to another host; a password is sent to this host only")]
     NotLoopback,
 }

@@ -1,6 +1,6 @@
 //! A message inside the pool.
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::{sync::mpsc::UnboundedSender, time::Instant};
 
 use super::{Delivery, Envelope, Outcome};
 
@@ -11,15 +11,18 @@ pub(super) struct Job {
     pub(super) body_started: bool,
     /// Set when a connection was lost under it before its body and it goes over a second one.
     pub(super) retried: bool,
+    /// When it is too old to begin, if it may be.
+    begin_by: Option<Instant>,
     report: Option<UnboundedSender<Delivery>>,
 }
 
 impl Job {
-    pub(super) fn new(envelope: Envelope, report: UnboundedSender<Delivery>) -> Self {
+    pub(super) fn new(envelope: Envelope, begin_by: Option<Instant>, report: UnboundedSender<Delivery>) -> Self {
         Self {
             envelope,
             body_started: false,
             retried: false,
+            begin_by,
             report: Some(report),
         }
     }
@@ -27,6 +30,11 @@ impl Job {
     /// Nobody waits for the outcome any more.
     pub(super) fn is_abandoned(&self) -> bool {
         self.report.as_ref().is_none_or(UnboundedSender::is_closed)
+    }
+
+    /// It may not begin any more.
+    pub(super) fn is_late(&self) -> bool {
+        self.begin_by.is_some_and(|begin_by| begin_by < Instant::now())
     }
 
     pub(super) fn finish(mut self, outcome: Outcome) {

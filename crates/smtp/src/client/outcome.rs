@@ -42,6 +42,8 @@ pub enum Outcome {
         /// What happened.
         why: String,
     },
+    /// Its time to begin was over before a connection was free for it; nothing was sent.
+    Late,
     /// The envelope or the body cannot be put on the wire as it is; nothing was sent.
     Invalid {
         /// What is wrong with it; names no address.

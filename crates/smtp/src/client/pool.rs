@@ -5,10 +5,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tracing::debug;
 
-use super::{Delivery, Envelope, Outcome, Outcomes, SmtpUrl, connection::Connection, job::Job, queue::Queue};
+use super::{
+    Delivery, Envelope, Outcome, Outcomes, SmtpUrl,
+    connection::{Connection, Lost},
+    job::Job,
+    queue::Queue,
+};
 
 /// How a pool connects and how long it waits. [`PoolConfig::new`] fills in the defaults.
 #[derive(Clone, Debug)]
@@ -85,11 +90,15 @@ impl Pool {
     ///
     /// Call it inside a tokio runtime.
     pub fn send(&self, batch: Vec<Envelope>) -> Outcomes {
+        self.hand_in(batch, None)
+    }
+
+    fn hand_in(&self, batch: Vec<Envelope>, begin_by: Option<Instant>) -> Outcomes {
         let (report, outcomes) = mpsc::unbounded_channel();
         let mut jobs = Vec::with_capacity(batch.len());
         for envelope in batch {
             let checked = envelope.check();
-            let job = Job::new(envelope, report.clone());
+            let job = Job::new(envelope, begin_by, report.clone());
             match checked {
                 Ok(()) => jobs.push(job),
                 Err(why) => job.finish(Outcome::Invalid { why }),
@@ -113,13 +122,19 @@ impl Pool {
     /// # Panics
     /// Never: an envelope that is dropped on its way reports that.
     pub async fn send_one(&self, envelope: Envelope) -> Outcome {
-        let delivery = self.send(vec![envelope]).next().await;
-        delivery
-            .map(|Delivery { outcome, .. }| outcome)
-            .expect("every envelope gets its outcome")
+        only(self.hand_in(vec![envelope], None)).await
     }
 
-    /// Gives back what has not begun, waits for the messages on the wire, and says goodbye to the server.
+    /// The same, unless no connection is free for it by then: [`Outcome::Late`].
+    ///
+    /// # Panics
+    /// Never, as above.
+    pub async fn send_one_by(&self, envelope: Envelope, begin_by: Instant) -> Outcome {
+        only(self.hand_in(vec![envelope], Some(begin_by))).await
+    }
+
+    /// Gives back what has not begun, waits for the messages on the wire, and says goodbye to the server. A server that
+    /// is silent before the body of a message is not waited for.
     pub async fn close(&self) {
         self.queue.close();
         let mut workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
@@ -127,10 +142,22 @@ impl Pool {
     }
 }
 
+async fn only(mut outcomes: Outcomes) -> Outcome {
+    let delivery = outcomes.next().await;
+    delivery
+        .map(|Delivery { outcome, .. }| outcome)
+        .expect("every envelope gets its outcome")
+}
+
 /// Carries messages over one connection after the other until none wait.
 async fn work(config: Arc<PoolConfig>, queue: Arc<Queue>) {
     while let Some(job) = queue.take_or_retire() {
-        match Connection::open(&config).await {
+        let opened = tokio::select! {
+            biased;
+            opened = Connection::open(&config) => opened,
+            () = queue.closing() => Err(Lost::PoolClosed),
+        };
+        match opened {
             Ok(connection) => connection.carry(job, &queue).await,
             Err(lost) => {
                 debug!(cause = %lost, "no SMTP connection could be opened");

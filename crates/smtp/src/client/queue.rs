@@ -6,16 +6,23 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 
 use super::job::Job;
 
 /// After a connection could not be opened, no further ones are added to those that exist for this long.
 const GROWTH_PAUSE: Duration = Duration::from_secs(5);
 
+/// Once the pool is being closed: how long the server may take up to its permission to send a body.
+const LAST_CALL: Duration = Duration::from_secs(2);
+
 pub(super) struct Queue {
     state: Mutex<State>,
     wake: Notify,
+    closing: Notify,
     max_workers: usize,
 }
 
@@ -41,6 +48,7 @@ impl Queue {
         Self {
             state: Mutex::default(),
             wake: Notify::new(),
+            closing: Notify::new(),
             max_workers,
         }
     }
@@ -151,7 +159,23 @@ impl Queue {
         let lost = std::mem::take(&mut state.waiting);
         drop(state);
         self.wake.notify_waiters();
+        self.closing.notify_waiters();
         lost.into_iter().for_each(lose_closed);
+    }
+
+    /// Ends when the pool is being closed.
+    pub(super) async fn closing(&self) {
+        let mut told = std::pin::pin!(self.closing.notified());
+        told.as_mut().enable();
+        if !self.state().closed {
+            told.await;
+        }
+    }
+
+    /// Ends a while later.
+    pub(super) async fn last_call(&self) {
+        self.closing().await;
+        timeout(LAST_CALL, std::future::pending::<()>()).await.ok();
     }
 
     fn count_idle(&self) -> Option<Idle<'_>> {
@@ -197,7 +221,7 @@ mod tests {
             rcpt_to: "a@b.example".to_owned(),
             data: Vec::new(),
         };
-        assert_eq!(queue.push(vec![Job::new(envelope, report)]), 1);
+        assert_eq!(queue.push(vec![Job::new(envelope, None, report)]), 1);
         queue.lose(queue.take().unwrap(), "first".to_owned(), true);
         assert!(outcomes.try_recv().is_err(), "it waits for another connection");
         queue.lose(queue.take().unwrap(), "second".to_owned(), true);

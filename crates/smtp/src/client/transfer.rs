@@ -67,7 +67,12 @@ impl Connection {
 
     /// One transaction. Answers the next message if its commands are on the wire already.
     async fn transact(&mut self, job: Job, queue: &Queue) -> Option<Job> {
-        match self.introduce(&job.envelope).await {
+        let introduced = tokio::select! {
+            biased;
+            introduced = self.introduce(&job.envelope) => introduced,
+            () = queue.last_call() => Introduced::Lost(Lost::PoolClosed),
+        };
+        match introduced {
             Introduced::Go => return self.deliver(job, queue).await,
             // 421 is about the connection. On one that had worked, a fresh one may do better.
             Introduced::Refused(reply) if reply.code == 421 && self.had_worked() && !job.retried => {
@@ -243,8 +248,12 @@ impl Connection {
         }
     }
 
-    /// Turns down what the server has said it does not take.
+    /// Turns down what may not begin any more, and what the server has said it does not take.
     fn admit(&self, job: Job) -> Option<Job> {
+        if job.is_late() {
+            job.finish(Outcome::Late);
+            return None;
+        }
         match self.capabilities.refuse(&job.envelope) {
             None => Some(job),
             Some(outcome) => {

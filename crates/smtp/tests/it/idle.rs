@@ -105,6 +105,52 @@ async fn closing_finishes_what_is_on_the_wire_and_gives_back_the_rest() {
 }
 
 #[tokio::test]
+async fn closing_does_not_wait_for_a_server_that_is_silent_before_a_body() {
+    let server = ByHand::start().await;
+    for greets in [false, true] {
+        let pool = pool(server.url());
+        let mut outcomes = pool.send(vec![envelope(1)]);
+        let peer = if greets {
+            let mut peer = server.greet(&["PIPELINING"]).await;
+            peer.expect_commands(1).await;
+            peer
+        } else {
+            server.accept().await
+        };
+        pool.close().await;
+        assert_not_sent(&outcomes.next().await.unwrap().outcome, "the pool is closed");
+        drop(peer);
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_waited_for_too_long_is_not_begun() {
+    let server = ByHand::start().await;
+    let pool = pool(server.url());
+    let begin_by = tokio::time::Instant::now() + SHORT;
+    let messages = async {
+        let late = pool.send_one_by(envelope(1), begin_by).await;
+        // The connection is kept for the next.
+        (late, pool.send_one_by(envelope(2), begin_by + SHORT * 1_000).await)
+    };
+    let play = async {
+        let mut peer = server.accept().await;
+        tokio::time::timeout_at(begin_by, std::future::pending::<()>())
+            .await
+            .ok();
+        peer.say("220 by.hand ESMTP\r\n").await;
+        peer.expect("EHLO client.example").await;
+        peer.say("250-by.hand\r\n250 PIPELINING\r\n").await;
+        peer.expect_commands(2).await;
+        peer.say(GO).await;
+        peer.body().await;
+        peer.say("250 accepted\r\n").await;
+    };
+    let (outcomes, ()) = tokio::join!(messages, play);
+    assert_eq!(outcomes, (Outcome::Late, accepted()));
+}
+
+#[tokio::test]
 async fn dropping_the_pool_reports_every_message() {
     let server = ByHand::start().await;
     let pool = pool(server.url());

@@ -9,6 +9,7 @@ use crate::harness::{insert_thing, migrated};
 for_each_backend!(
     an_error_rolls_back,
     a_dropped_write_rolls_back_and_leaves_the_pool_usable,
+    a_transaction_that_the_store_ended_swallows_none_after_it,
     four_writers_at_once_all_succeed,
     a_conflict_is_run_again,
     a_lasting_conflict_is_the_callers,
@@ -23,9 +24,10 @@ mod suite {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use chappe_kit::{Error, ErrorKind};
-    use chappe_store::{RowExt as _, Sql, WRITE_CONFLICT};
+    use chappe_store::{IntoError as _, RowExt as _, Sql, WRITE_CONFLICT};
     use chappe_testkit::TestDb;
     use futures_util::FutureExt as _;
+    use sea_orm::{ConnectionTrait as _, DbBackend};
     use uuid::Uuid;
 
     use crate::harness::{count_things, four, insert_thing, migrated};
@@ -60,6 +62,26 @@ mod suite {
         }
         assert_eq!(count_things(test.db()).await, 0);
         test.db().write(async |txn| insert_thing(txn, 1).await).await.unwrap();
+        assert_eq!(count_things(test.db()).await, 1);
+    }
+
+    /// As SQLite does on a full disk. The driver then counts a transaction that is none.
+    pub(super) async fn a_transaction_that_the_store_ended_swallows_none_after_it(test: TestDb) {
+        migrated(test.db()).await;
+        if test.db().backend() != DbBackend::Sqlite {
+            return;
+        }
+        let full = test.db().write(async |txn| {
+            txn.execute_unprepared("rollback").await.db()?;
+            Err::<(), _>(Error::unavailable("full"))
+        });
+        assert_eq!(full.await.unwrap_err().kind(), ErrorKind::Unavailable);
+        let refused = test.db().write(async |txn| {
+            insert_thing(txn, 1).await?;
+            Err::<(), _>(Error::invalid("NO", "no"))
+        });
+        assert_eq!(refused.await.unwrap_err().reason(), "NO");
+        test.db().write(async |txn| insert_thing(txn, 2).await).await.unwrap();
         assert_eq!(count_things(test.db()).await, 1);
     }
 

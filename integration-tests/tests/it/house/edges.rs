@@ -12,7 +12,7 @@ use super::{ROOT, assert_none, files, workspace};
 
 const EDGES: &str = "helm/chappe/files/edges.yaml";
 /// A company's own services.
-const CLIENT: &str = "client";
+pub(super) const CLIENT: &str = "client";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,9 +22,9 @@ struct EdgeList {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Edge {
-    from: String,
-    to: String,
+pub(super) struct Edge {
+    pub(super) from: String,
+    pub(super) to: String,
     methods: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ fn calls_form_no_circle() {
     );
 }
 
-fn edges() -> Vec<Edge> {
+pub(super) fn edges() -> Vec<Edge> {
     let list: EdgeList = Figment::from(Yaml::file_exact(format!("{ROOT}/{EDGES}")))
         .extract()
         .expect("the edge list is YAML of the expected shape");

@@ -1,6 +1,8 @@
 //! The rules of the house that clippy cannot hold. Each test names what breaks the rule and what to do about it.
 
+mod chart;
 mod edges;
+mod errors;
 mod layers;
 mod manifests;
 mod sizes;

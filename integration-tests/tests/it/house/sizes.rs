@@ -33,7 +33,7 @@ fn sources() -> impl Iterator<Item = File> {
 }
 
 /// The lines before the test module at the foot of the file.
-fn lines_without_tests(text: &str) -> usize {
+pub(super) fn lines_without_tests(text: &str) -> usize {
     let lines: Vec<&str> = text.lines().collect();
     lines
         .windows(2)

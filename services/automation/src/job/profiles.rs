@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chappe_ids::{ProfileId, ProjectId};
 use chappe_kit::{
-    Error,
+    Error, ErrorKind,
     grpc::{call, retrying},
 };
 use chappe_proto::profile::{self as pb, TargetingCheck};
@@ -67,16 +67,7 @@ pub(super) async fn zones(
 ) -> Result<HashMap<ProfileId, Tz>, Error> {
     let mut zones = HashMap::new();
     for chunk in profiles.chunks(MAX_PER_CALL) {
-        let request = pb::GetProfilesRequest {
-            profile_ids: chunk.iter().map(ProfileId::to_string).collect(),
-        };
-        let response = retrying(|| {
-            let (mut client, request) = (app.profiles(), call(project, request.clone()));
-            async move { client.get_profiles(request).await }
-        })
-        .await?
-        .into_inner();
-        for (id, result) in chunk.iter().zip(response.profiles) {
+        for (id, result) in chunk.iter().zip(get(app, project, chunk).await?) {
             if let Some(mut profile) = result.profile {
                 let zone = profile.attributes.remove(Native::Timezone.name());
                 let zone = zone.and_then(chappe_query::wire::from_proto);
@@ -86,4 +77,25 @@ pub(super) async fn zones(
         }
     }
     Ok(zones)
+}
+
+/// Profiles may be large: those that do not fit one answer, which refuses the call, are asked for by halves.
+async fn get(app: &App, project: ProjectId, ids: &[ProfileId]) -> Result<Vec<pb::ProfileResult>, Error> {
+    let request = pb::GetProfilesRequest {
+        profile_ids: ids.iter().map(ProfileId::to_string).collect(),
+    };
+    let response = retrying(|| {
+        let (mut client, request) = (app.profiles(), call(project, request.clone()));
+        async move { client.get_profiles(request).await }
+    });
+    match response.await {
+        Ok(response) => Ok(response.into_inner().profiles),
+        Err(error) if error.kind() == ErrorKind::InvalidArgument && ids.len() > 1 => {
+            let (first, second) = ids.split_at(ids.len() / 2);
+            let mut profiles = Box::pin(get(app, project, first)).await?;
+            profiles.extend(Box::pin(get(app, project, second)).await?);
+            Ok(profiles)
+        }
+        Err(error) => Err(error),
+    }
 }

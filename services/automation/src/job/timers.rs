@@ -42,9 +42,7 @@ pub(super) async fn turn(app: &App) -> Result<Turn, Error> {
     }
     let work = due.len();
     let people = due.iter().map(|entry| entry.profile).collect();
-    let Some(heard) = feed::catch_up(app, &held, &people).await? else {
-        return Ok(Turn::after(work, IDLE));
-    };
+    let heard = feed::catch_up(app, &held, people).await?;
     // Their events may have changed these entries, which are looked at again.
     let due = due
         .into_iter()

@@ -1,6 +1,6 @@
 //! Messages on their way: written with the entry that sends them, open until their outcome is known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chappe_ids::{EntryId, MessageId, ProfileId, ProjectId};
 use chappe_kit::{Error, Timestamp};
@@ -60,7 +60,8 @@ pub(crate) async fn send(txn: &DatabaseTransaction, now: Timestamp, messages: &[
 }
 
 /// Takes back the messages of entries: those that no relay has begun to hand over vanish, for the others the
-/// receiver is asked. Tells how many of each entry vanished.
+/// receiver is asked. One whose hand-over failed is not tried again, but may have arrived all the same. Tells how many
+/// of each entry vanished.
 pub(crate) async fn withdraw(
     txn: &DatabaseTransaction,
     now: Timestamp,
@@ -73,7 +74,7 @@ pub(crate) async fn withdraw(
     }
     let gone = Sql::new(
         "delete from outbox where topic = {topic} and claimed_by is null and parked_reason is null
-         and (project_id, id) in (select r.project_id, r.message_id from {rows} as r) returning id",
+         and (project_id, id) in (select r.project_id, r.message_id from {rows} as r) returning id, attempts",
     )
     .bind("topic", SEND)
     .rows("rows", of_messages(open.iter().map(Open::key)))
@@ -81,8 +82,13 @@ pub(crate) async fn withdraw(
     .await?;
     let gone = gone
         .iter()
-        .map(|row| row.get::<MessageId>("id"))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|row| Ok((row.get::<MessageId>("id")?, row.get::<i64>("attempts")?)))
+        .collect::<Result<Vec<_>, Error>>()?;
+    let gone: HashSet<MessageId> = gone
+        .into_iter()
+        .filter(|(_, attempts)| *attempts == 0)
+        .map(|(id, _)| id)
+        .collect();
     let (gone, under_way): (Vec<Open>, Vec<Open>) = open.into_iter().partition(|open| gone.contains(&open.message));
     for open in &gone {
         *vanished.entry(open.entry).or_default() += 1;

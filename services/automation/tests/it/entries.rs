@@ -5,6 +5,8 @@ for_each_backend!(
     events_of_one_batch_see_each_other,
     a_restart_begins_at_the_first_step_with_the_new_event,
     a_timer_comes_after_what_was_accepted_before_it,
+    a_timer_waits_for_events_that_one_answer_does_not_hold,
+    profiles_that_do_not_fit_one_answer_are_read_by_halves,
     who_is_not_targeted_does_not_enter_and_leaves_after_a_delay,
     a_stopped_automation_freezes_and_a_running_one_catches_up,
     an_entry_finishes_on_its_version,
@@ -15,6 +17,7 @@ for_each_backend!(
 
 mod suite {
     use automation::Job;
+    use chappe_kit::grpc::MAX_MESSAGE_BYTES;
     use chappe_testkit::TestDb;
     use serde_json::json;
     use tonic::Code;
@@ -82,6 +85,37 @@ mod suite {
         assert_eq!(process.entries().await, [2, 0, 1, 0]);
         assert_eq!(mesh.peers.state().steps(), ["thanks", "thanks"]);
         assert!(mesh.peers.state().feed.is_empty());
+    }
+
+    pub(super) async fn a_timer_waits_for_events_that_one_answer_does_not_hold(db: TestDb) {
+        let (mesh, process) = Mesh::alone(db).await;
+        process.apply(PROJECT, "thanks", &thanks()).await;
+        for lane in [1, 2, 3] {
+            mesh.happens(PROJECT, profile(lane), "purchase");
+        }
+        process.work().await;
+        mesh.pass(10);
+        mesh.happens(PROJECT, profile(1), "refund");
+        mesh.happens(PROJECT, profile(2), "refund");
+        mesh.peers.state().rows_per_pull = Some(1);
+        for job in [Job::Timers, Job::Timers, Job::HandOver] {
+            process.turn(job).await;
+        }
+        assert_eq!(process.entries().await, [1, 0, 2, 0]);
+        assert_eq!(mesh.peers.state().steps(), ["thanks"]);
+    }
+
+    pub(super) async fn profiles_that_do_not_fit_one_answer_are_read_by_halves(db: TestDb) {
+        let (mesh, process) = Mesh::alone(db).await;
+        let mut spec = at_once();
+        spec["quietTimes"] = json!({"from": "01:00", "to": "02:00", "timezone": "profile"});
+        process.apply(PROJECT, "thanks", &spec).await;
+        mesh.peers.state().note = "x".repeat(MAX_MESSAGE_BYTES / 2);
+        for lane in [1, 2, 3] {
+            mesh.happens(PROJECT, profile(lane), "purchase");
+        }
+        process.work().await;
+        assert_eq!(mesh.peers.state().steps(), ["thanks", "thanks", "thanks"]);
     }
 
     pub(super) async fn who_is_not_targeted_does_not_enter_and_leaves_after_a_delay(db: TestDb) {

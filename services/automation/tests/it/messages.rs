@@ -7,6 +7,7 @@ for_each_backend!(
     a_message_that_waits_vanishes_with_its_entry,
     a_message_that_was_handed_over_is_asked_back,
     a_message_on_its_way_is_asked_back_afterwards,
+    a_message_whose_hand_over_lost_its_answer_is_asked_back,
     a_skipped_message_does_not_count_and_an_accepted_one_does,
 );
 
@@ -121,6 +122,20 @@ mod suite {
         process.work().await;
         let message = mesh.message().message_id;
         assert_eq!(mesh.peers.state().cancelled, [message]);
+    }
+
+    pub(super) async fn a_message_whose_hand_over_lost_its_answer_is_asked_back(db: TestDb) {
+        let (mesh, process) = Mesh::alone(db).await;
+        with_waiting_message(&mesh, &process).await;
+        mesh.peers.state().loses_answers = true;
+        process.turn(Job::HandOver).await;
+        mesh.happens(PROJECT, profile(1), "refund");
+        process.work().await;
+        let message = mesh.message().message_id;
+        assert_eq!(mesh.peers.state().cancelled, [message]);
+        mesh.pass(60);
+        process.work().await;
+        assert_eq!(mesh.peers.state().enqueue_calls, 1);
     }
 
     pub(super) async fn a_skipped_message_does_not_count_and_an_accepted_one_does(db: TestDb) {

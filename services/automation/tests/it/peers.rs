@@ -21,6 +21,10 @@ use tonic::{Code, Request, Response, Status, async_trait};
 pub(crate) struct State {
     /// Rows that were not acknowledged.
     pub(crate) feed: Vec<profile::FeedRow>,
+    /// The most rows of one answer.
+    pub(crate) rows_per_pull: Option<usize>,
+    /// An attribute of every profile.
+    pub(crate) note: String,
     /// Whether acknowledgements get lost.
     pub(crate) loses_acks: bool,
     /// Interest, as last told, and everything ever told.
@@ -36,6 +40,8 @@ pub(crate) struct State {
     pub(crate) enqueued: HashMap<String, (ProjectId, email::OutgoingMessage)>,
     /// Calls of Enqueue.
     pub(crate) enqueue_calls: usize,
+    /// Whether Enqueue does its work and its answer gets lost.
+    pub(crate) loses_answers: bool,
     /// Told when messages are enqueued.
     pub(crate) on_enqueue: Option<oneshot::Sender<()>>,
     /// A template that Enqueue refuses.
@@ -121,6 +127,9 @@ impl ProfileService for Peers {
         &self,
         request: Request<profile::GetProfilesRequest>,
     ) -> Result<Response<profile::GetProfilesResponse>, Status> {
+        let note = types::Value {
+            kind: Some(types::value::Kind::StringValue(self.state().note.clone())),
+        };
         let profiles = request
             .into_inner()
             .profile_ids
@@ -128,6 +137,7 @@ impl ProfileService for Peers {
             .map(|profile_id| profile::ProfileResult {
                 profile: Some(profile::Profile {
                     profile_id,
+                    attributes: HashMap::from([("note".to_owned(), note.clone())]),
                     ..profile::Profile::default()
                 }),
                 moved_to_profile_id: String::new(),
@@ -167,6 +177,7 @@ impl ProfileService for Peers {
             let is_wanted = |id| profile_ids.is_empty() || profile_ids.contains(id);
             let rows = state.feed.iter();
             rows.filter(|row| lanes.contains(&row.lane) && is_wanted(&row.profile_id))
+                .take(state.rows_per_pull.unwrap_or(usize::MAX))
                 .cloned()
                 .collect()
         };
@@ -219,6 +230,9 @@ impl EmailService for Peers {
         for message in messages {
             let id = message.message_id.clone();
             state.enqueued.entry(id).or_insert((project, message));
+        }
+        if state.loses_answers {
+            return Err(Status::unavailable("lost on purpose"));
         }
         if let Some(enqueued) = state.on_enqueue.take() {
             enqueued.send(()).unwrap();

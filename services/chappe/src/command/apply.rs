@@ -14,7 +14,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// YAML file, or directory of them
+    /// YAML file, or directory of .yaml and .yml files; may be repeated
     #[arg(short, long, value_name = "PATH", required = true)]
     file: Vec<PathBuf>,
     /// Checks everything and changes nothing
@@ -32,19 +32,20 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let resources: Vec<Value> = documents.iter().map(Document::to_json).collect();
     let body = json!({ "dry_run": args.dry_run, "resources": resources });
     match client.try_post("/chappe/v1/resources:apply", &body).await? {
-        Ok(applied) if args.output.output == Form::Table => print(&applied, args.dry_run),
+        Ok(applied) if args.output.output == Form::Table => print(&applied, args.dry_run)?,
         Ok(applied) => output::print(args.output.output, &applied, output::members)?,
         Err(refusal) => bail!(located(&refusal, &documents)),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(applied: &Value, dry_run: bool) {
+fn print(applied: &Value, dry_run: bool) -> Result<()> {
     let suffix = if dry_run { " (dry run)" } else { "" };
     for result in applied["results"].as_array().into_iter().flatten() {
         let [kind, name, action] = ["kind", "name", "action"].map(|key| output::cell(&result[key]));
-        println!("{}/{name} {action}{suffix}", kind.to_lowercase());
+        output::line(&format!("{}/{name} {action}{suffix}", kind.to_lowercase()))?;
     }
+    Ok(())
 }
 
 /// Every fault with the place in the file where it stands.

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use clap::error::ErrorKind;
 use comfy_table::Table;
 use serde_json::{Value, json};
 
@@ -13,38 +14,79 @@ use crate::{
     resource::kind,
 };
 
+/// What the gateway lists at a time.
+const MAX_MESSAGES: usize = 1_000;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Kind of resource (project, sender, template, automation), `messages` or `profile`
-    kind: String,
-    /// Name of the resource; custom id for `profile`
+    /// What to show: project, sender, template, automation, messages or profile
+    #[arg(value_parser = what)]
+    kind: What,
+    /// Name of the resource, all when absent; for profile, and where wanted for messages, the custom id of the person
     name: Option<String>,
+    /// Only messages in this state, such as queued, deferred, accepted, rejected or skipped
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
     #[command(flatten)]
     target: Target,
     #[command(flatten)]
     output: Output,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Messages,
+    Profile,
+    Resource(&'static str),
+}
+
+fn what(text: &str) -> Result<What> {
+    Ok(match text.to_ascii_lowercase().as_str() {
+        "messages" | "message" => What::Messages,
+        "profile" | "profiles" => What::Profile,
+        _ => What::Resource(kind::canonical(text)?),
+    })
+}
+
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    if args.state.is_some() && args.kind != What::Messages {
+        return Err(clap::Error::raw(ErrorKind::ArgumentConflict, "only messages have a --state\n").into());
+    }
     let client = Client::new(&args.target)?;
     let form = args.output.output;
-    match args.kind.as_str() {
-        "messages" | "message" => {
-            let found = client.get("/chappe/v1/messages?limit=1000").await?;
-            output::print(form, &found, messages)?;
-        }
-        "profile" | "profiles" => {
-            let id = args
-                .name
-                .ok_or_else(|| anyhow::anyhow!("name the custom id: chappe get profile ID"))?;
-            let found = client
-                .get(&format!("/chappe/v1/profiles?custom_id={}", kind::escape(&id)))
-                .await?;
-            output::print(form, &found, output::members)?;
-        }
-        other => resources(&client, form, kind::canonical(other)?, args.name.as_deref()).await?,
+    match args.kind {
+        What::Messages => messages(&client, form, args.name.as_deref(), args.state.as_deref()).await?,
+        What::Profile => profile(&client, form, args.name).await?,
+        What::Resource(kind) => resources(&client, form, kind, args.name.as_deref()).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn profile(client: &Client, form: Form, id: Option<String>) -> Result<()> {
+    let id = id.ok_or_else(|| {
+        let remedy = "name the person's custom id: chappe get profile ID\n";
+        clap::Error::raw(ErrorKind::MissingRequiredArgument, remedy)
+    })?;
+    let path = format!("/chappe/v1/profiles?custom_id={}", kind::escape(&id));
+    let found = client.get(&path).await.with_context(|| format!("custom id {id}"))?;
+    output::print(form, &found, output::members)
+}
+
+async fn messages(client: &Client, form: Form, custom_id: Option<&str>, state: Option<&str>) -> Result<()> {
+    let mut path = format!("/chappe/v1/messages?limit={MAX_MESSAGES}");
+    for (key, value) in [("custom_id", custom_id), ("state", state)] {
+        if let Some(value) = value {
+            path.extend(["&", key, "=", &kind::escape(value)]);
+        }
+    }
+    let found = client.get(&path).await?;
+    if found["messages"]
+        .as_array()
+        .is_some_and(|found| found.len() == MAX_MESSAGES)
+    {
+        eprintln!("only the newest {MAX_MESSAGES} messages are shown; a custom id or --state shows others");
+    }
+    output::print(form, &found, message_table)
 }
 
 async fn resources(client: &Client, form: Form, kind: &str, name: Option<&str>) -> Result<()> {
@@ -52,7 +94,7 @@ async fn resources(client: &Client, form: Form, kind: &str, name: Option<&str>) 
     let mut found = client.get(&format!("/chappe/v1/resources/{kind}{name}")).await?;
     if form == Form::Yaml {
         for resource in found["resources"].as_array().into_iter().flatten() {
-            println!("---\n{}", output::yaml(&document(resource)));
+            output::write(&format!("---\n{}", output::yaml(&document(resource))))?;
         }
         return Ok(());
     }
@@ -82,7 +124,7 @@ fn table(found: &Value) -> Table {
     table
 }
 
-fn messages(found: &Value) -> Table {
+fn message_table(found: &Value) -> Table {
     let columns = [
         "enqueued_at",
         "state",

@@ -2,7 +2,9 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+
+use crate::{client::unreachable, output};
 
 /// Longest wait: container runtimes give up soon after.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -20,12 +22,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         args.address.trim_start_matches("http://").trim_end_matches('/')
     );
     let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-    let response = http
-        .get(&url)
-        .send()
-        .await
-        .with_context(|| format!("cannot reach {url}"))?;
+    let response = http.get(&url).send().await.map_err(|error| unreachable(&url, &error))?;
     let (ready, text) = (response.status().is_success(), response.text().await?);
-    print!("{text}");
+    output::write(&text)?;
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -9,6 +9,7 @@ pub(crate) mod import;
 pub(crate) mod inactivity;
 pub(crate) mod migrate;
 pub(crate) mod privacy;
+pub(crate) mod project;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod up;
@@ -26,6 +27,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Demo(args) => demo::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
+        Command::Project(kind) => project::run(kind).await,
         Command::Healthcheck(args) => healthcheck::run(args).await,
         Command::Apply(args) => apply::run(args).await,
         Command::Get(args) => get::run(args).await,

@@ -70,13 +70,13 @@ async fn review(custom_id: &str, file: PathBuf, common: &Common) -> Result<ExitC
             .with_context(|| format!("cannot write {}", file.display()))?;
         request["file"] = Value::from(file.display().to_string());
     }
-    finish(&request, common)
+    finish(&request, common, custom_id)
 }
 
 async fn erase(custom_id: &str, common: &Common) -> Result<ExitCode> {
     let client = Client::new(&common.target)?;
     let request = request(&client, "remove", custom_id, common.wait).await?;
-    finish(&request, common)
+    finish(&request, common, custom_id)
 }
 
 /// Creates a request and follows it to its end.
@@ -99,7 +99,8 @@ async fn request(client: &Client, kind: &str, custom_id: &str, wait: u64) -> Res
     }
 }
 
-fn finish(request: &Value, common: &Common) -> Result<ExitCode> {
+/// Prints the request, and whom it was about where it came to nothing.
+fn finish(request: &Value, common: &Common, custom_id: &str) -> Result<ExitCode> {
     output::print(common.output.output, request, |request| {
         let mut table = output::table(["what", "value"]);
         for (key, value) in request
@@ -124,9 +125,11 @@ fn finish(request: &Value, common: &Common) -> Result<ExitCode> {
         }
         table
     })?;
-    Ok(if request["error"].is_string() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
+    Ok(match request["error"].as_str() {
+        Some(error) => {
+            eprintln!("chappe: custom id {custom_id}: {error}");
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
     })
 }

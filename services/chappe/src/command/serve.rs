@@ -6,7 +6,7 @@ use anyhow::Result;
 use chappe_kit::{config, telemetry};
 use clap::ValueEnum;
 
-use crate::{mesh::single, settings::Flags};
+use crate::{mesh::single, output, settings::Flags};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -45,7 +45,7 @@ impl Service {
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let settings = args.flags.load()?;
     if args.flags.dump_config {
-        println!("{}", config::dump(&settings)?);
+        output::line(&config::dump(&settings)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     telemetry::init_logs(&settings.log)?;

@@ -34,6 +34,9 @@ fn table(status: &Value) -> Table {
     for (state, count) in status["messages"].as_object().into_iter().flatten() {
         table.add_row([format!("messages {state}"), output::cell(count)]);
     }
+    if status["parked"].as_i64().is_some_and(|parked| parked > 0) {
+        table.add_row(["messages parked".to_owned(), output::cell(&status["parked"])]);
+    }
     for (reason, count) in status["skipped_by_reason"].as_object().into_iter().flatten() {
         table.add_row([format!("  skipped: {reason}"), output::cell(count)]);
     }

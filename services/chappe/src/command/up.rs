@@ -7,6 +7,7 @@ use chappe_kit::{config, telemetry};
 
 use crate::{
     mesh::embedded::{self, Embedded},
+    output,
     settings::Flags,
 };
 
@@ -22,16 +23,16 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let settings = args.flags.load_over(&embedded::defaults())?;
     if args.flags.dump_config {
-        println!("{}", config::dump(&settings)?);
+        output::line(&config::dump(&settings)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     telemetry::init_logs(&settings.log)?;
     let mesh = Embedded::start(settings, &args.data_dir).await?;
     let at = mesh.credentials();
-    println!(
+    output::line(&format!(
         "chappe ready rest={} grpc={} admin={}",
         at.rest_url, at.grpc_addr, at.admin_url
-    );
+    ))?;
     if mesh.mailbox().is_some() {
         eprintln!("e-mails stay here: {}", at.smtp_capture_url);
     }

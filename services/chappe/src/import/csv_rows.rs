@@ -7,7 +7,7 @@ use chappe_query::{LABEL, Name};
 
 use super::{
     csv_file::CsvFile,
-    row::{Fault, Row},
+    row::{Fault, NOT_UTF8, Row},
     source::Line,
     value::{self, Type},
 };
@@ -50,7 +50,7 @@ impl<R: Read> CsvRows<R> {
                 format!("has {} cells instead of {expected}", self.file.len()),
             ));
         }
-        let text = |at: usize, column: &str| self.file.text(at).ok_or_else(|| Fault::new(column, "is not UTF-8"));
+        let text = |at: usize, column: &str| self.file.text(at).ok_or_else(|| Fault::new(column, NOT_UTF8));
         let [custom_id, event, time] = [0, 1, 2].map(|at| text(at, FIXED[at]));
         let mut attributes = Vec::with_capacity(self.columns.len());
         for (at, Column { name, kind }) in self.columns.iter().enumerate() {
@@ -78,7 +78,7 @@ impl<R: Read> Iterator for CsvRows<R> {
 
 fn header<R: Read>(file: &CsvFile<R>) -> Result<Vec<Column>> {
     let cells: Option<Vec<&str>> = (0..file.len()).map(|at| file.text(at)).collect();
-    let cells = cells.context("line 1 is not UTF-8")?;
+    let cells = cells.with_context(|| format!("line 1 {NOT_UTF8}"))?;
     let folded = cells
         .iter()
         .take(FIXED.len())

@@ -3,11 +3,17 @@
 
 use std::{io::Read, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::{csv_file::CsvFile, patience, progress::Progress, row::Fault, source};
+use super::{
+    csv_file::CsvFile,
+    patience,
+    progress::Progress,
+    row::{Fault, NOT_UTF8},
+    source,
+};
 use crate::client::{Client, Refusal};
 
 const COLUMNS: [&str; 6] = [
@@ -71,6 +77,7 @@ pub(crate) async fn run(client: &Client, file: &Path) -> Result<Summary> {
     while cells.advance()? {
         number += 1;
         if number == 1 && is_header(&cells) {
+            check_order(&cells).with_context(|| format!("{}:1", file.display()))?;
             continue;
         }
         import.summary.rows += 1;
@@ -164,17 +171,36 @@ fn is_header<R: Read>(file: &CsvFile<R>) -> bool {
         .is_some_and(|cell| cell.trim_ascii().eq_ignore_ascii_case(COLUMNS[0]))
 }
 
+/// Cells are read by their place. A header that names one column where another belongs would mix up people.
+fn check_order<R: Read>(file: &CsvFile<R>) -> Result<()> {
+    for (at, belongs) in COLUMNS.iter().enumerate().take(file.len()) {
+        let cell = file.text(at).unwrap_or_default().trim_ascii().to_ascii_lowercase();
+        if cell != *belongs && COLUMNS.contains(&cell.as_str()) {
+            bail!(
+                "{cell} stands where {belongs} belongs; the columns are {}, in this order",
+                COLUMNS.join(",")
+            );
+        }
+    }
+    Ok(())
+}
+
 /// The edit that a row stands for. Empty cells leave what is stored as it is.
 fn item<R: Read>(file: &CsvFile<R>) -> Result<Json, Fault> {
     if file.len() != COLUMNS.len() {
         return Err(Fault::new(
             "",
-            format!("has {} cells instead of {}", file.len(), COLUMNS.len()),
+            format!(
+                "has {} cells instead of the {} of {}",
+                file.len(),
+                COLUMNS.len(),
+                COLUMNS.join(",")
+            ),
         ));
     }
     let mut cells = [""; COLUMNS.len()];
     for (at, cell) in cells.iter_mut().enumerate() {
-        let text = file.text(at).ok_or_else(|| Fault::new(COLUMNS[at], "is not UTF-8"))?;
+        let text = file.text(at).ok_or_else(|| Fault::new(COLUMNS[at], NOT_UTF8))?;
         *cell = text.trim_ascii();
     }
     let address =
@@ -250,6 +276,15 @@ mod tests {
     #[test]
     fn a_header_is_known_by_its_first_cell() {
         assert!(is_header(&file(" EMail,custom_user_id")));
+        assert!(check_order(&file("email,id,optin,language,region,timezone")).is_ok());
+        let mixed = check_order(&file(
+            "email,language,custom_user_id,marketing_subscription,region,timezone",
+        ));
+        let said = mixed.unwrap_err().to_string();
+        assert!(
+            said.starts_with("language stands where custom_user_id belongs"),
+            "{said}"
+        );
         assert!(!is_header(&file("email@example.org,u1")));
     }
 }

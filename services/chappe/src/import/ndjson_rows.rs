@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use super::{
-    row::{Fault, Row},
+    row::{Fault, NOT_UTF8, Row},
     source::Line,
 };
 
@@ -68,7 +68,7 @@ impl<R: BufRead> NdjsonRows<R> {
             return Err(Fault::new("", format!("is longer than {MAX_LINE} bytes")));
         }
         let line = self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line);
-        let text = std::str::from_utf8(line).map_err(|_| Fault::new("", "is not UTF-8"))?;
+        let text = std::str::from_utf8(line).map_err(|_| Fault::new("", NOT_UTF8))?;
         // The message may quote what is on the line; where it is says enough.
         let written: Written = serde_json::from_str(text).map_err(|error| {
             let what = if error.is_data() {

@@ -18,6 +18,9 @@ pub(super) struct Row {
     attributes: Map<String, Json>,
 }
 
+/// Of text in another encoding, such as Latin-1.
+pub(super) const NOT_UTF8: &str = "is not UTF-8: save the file as UTF-8";
+
 /// Why a row cannot be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {

@@ -23,33 +23,46 @@ pub(crate) struct Database {
     pub(crate) db: Db,
 }
 
-/// The named service, or all of them.
-pub(crate) fn selected(service: Option<&str>) -> Result<Vec<&'static str>> {
-    let Some(name) = service else {
-        return Ok(STATEFUL.to_vec());
-    };
-    match STATEFUL.into_iter().find(|known| *known == name) {
-        Some(known) => Ok(vec![known]),
-        None => Err(anyhow!(
+/// The service of this name.
+pub(crate) fn named(name: &str) -> Result<&'static str> {
+    let found = STATEFUL.into_iter().find(|known| *known == name);
+    found.ok_or_else(|| {
+        anyhow!(
             "{name} has no database; services that have one: {}",
             STATEFUL.join(", ")
-        )),
-    }
+        )
+    })
 }
 
 /// Opens the database of a service: a schema on PostgreSQL, a file of the data directory on SQLite.
 pub(crate) async fn open(settings: &Settings, data_dir: &Path, service: &'static str) -> Result<Database> {
     let configured = settings.database.url.expose();
-    let url = match configured {
-        "" => format!("sqlite:{}", data_dir.join(format!("{service}.db")).display()),
-        url if url.starts_with("postgres://") || url.starts_with("postgresql://") => url.to_owned(),
+    let file = data_dir.join(format!("{service}.db"));
+    let (url, place) = match configured {
+        "" => (format!("sqlite:{}", file.display()), file.display().to_string()),
+        url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            let server = chappe_store::postgres_server(url);
+            (
+                url.to_owned(),
+                server.map_or_else(|| "PostgreSQL".to_owned(), |server| format!("PostgreSQL at {server}")),
+            )
+        }
         _ => bail!("database.url must begin with postgres:// (leave it empty for SQLite in the data directory)"),
     };
     if configured.is_empty() {
         std::fs::create_dir_all(data_dir).map_err(|error| anyhow!("cannot create {}: {error}", data_dir.display()))?;
     }
     let db = Db::connect(&url, service, settings.database.max_connections).await;
-    let db = db.map_err(|error| anyhow::Error::new(error).context(format!("cannot open the database of {service}")))?;
+    let db = db.map_err(|error| {
+        // What is safe to tell a caller says little; whoever starts the process may know the cause.
+        let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        let remedy = if configured.is_empty() {
+            "look at the rights on the file, restore it from a backup, or choose another --data-dir"
+        } else {
+            "look at database.url (--database-url) and at the server"
+        };
+        anyhow!("cannot open the database of {service}, {place}: {cause}; {remedy}")
+    })?;
     Ok(Database { service, db })
 }
 

@@ -75,7 +75,8 @@ impl Embedded {
         let mut public = Routes::builder();
         let parts = join(&mut context, &mut public, mailbox.as_ref()).await?;
 
-        let mut credentials = first_start::credentials(context.peer(gateway::NAME, identity::NAME)?, data_dir).await?;
+        let mut credentials =
+            first_start::credentials(context.peer(first_start::OPERATOR, identity::NAME)?, data_dir).await?;
         credentials.rest_url = rest_url;
         credentials.grpc_addr = reachable(&listeners.grpc)?.to_string();
         credentials.admin_url = format!("http://{}", reachable(&listeners.admin)?);

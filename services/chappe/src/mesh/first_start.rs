@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use chappe_kit::{IdGen, MasterKey, grpc::Peer};
+use chappe_kit::{Error, IdGen, MasterKey, grpc::Peer};
 use chappe_proto::identity::{
     CreateProjectRequest, CreateRestKeyRequest, ListProjectsRequest, identity_service_client::IdentityServiceClient,
 };
@@ -16,15 +16,25 @@ use crate::{
     settings::Settings,
 };
 
+/// Who the command line itself is, to services.
+pub(crate) const OPERATOR: &str = "chappe";
+
 /// The project of a fresh installation.
 const PROJECT: &str = "default";
 
 /// Takes the data directory for this process: SQLite has room for one.
 pub(super) fn lock(data_dir: &Path) -> Result<File> {
     let dir = data_dir.display();
+    if data_dir.is_file() {
+        bail!("the data directory {dir} is a file: choose another with --data-dir");
+    }
     std::fs::create_dir_all(data_dir).with_context(|| format!("cannot create the data directory {dir}"))?;
     let path = data_dir.join("lock");
-    let file = File::create(&path).with_context(|| format!("cannot write in the data directory {dir}"))?;
+    let file = File::create(&path).with_context(|| {
+        format!(
+            "cannot write in the data directory {dir}; give this user the right to, or choose another with --data-dir"
+        )
+    })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
@@ -41,6 +51,14 @@ pub(super) fn master_key(settings: &Settings, data_dir: &Path, ids: &IdGen) -> R
     }
     let path = data_dir.join("master.key");
     if !path.exists() {
+        // Under another key no REST key opens, no link works, and nobody who opted out is known any more.
+        if data_dir.join(format!("{}.db", identity::NAME)).exists() {
+            bail!(
+                "{} is missing, and what is stored in {} cannot be used under another key: restore it from a backup",
+                path.display(),
+                data_dir.display()
+            );
+        }
         write_secret(&path, data_encoding::HEXLOWER.encode(&ids.secret::<32>()).as_bytes())?;
     }
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -57,18 +75,7 @@ pub(super) async fn credentials(identity: Peer, data_dir: &Path) -> Result<Crede
         .into_inner()
         .projects;
     let Some(project) = projects.into_iter().find(|project| project.name == PROJECT) else {
-        let created = identity
-            .create_project(CreateProjectRequest {
-                name: PROJECT.to_owned(),
-            })
-            .await?
-            .into_inner();
-        return Ok(Credentials {
-            project_key: created.project_key,
-            rest_api_key: created.rest_key,
-            app_keys: app_keys(created.app_keys),
-            ..Credentials::default()
-        });
+        return create_project(&mut identity, PROJECT).await;
     };
     let known = Credentials::read(data_dir)?.filter(|known| known.project_key == project.project_key);
     let rest_api_key = match known {
@@ -85,6 +92,22 @@ pub(super) async fn credentials(identity: Peer, data_dir: &Path) -> Result<Crede
         project_key: project.project_key,
         rest_api_key,
         app_keys: app_keys(project.app_keys),
+        ..Credentials::default()
+    })
+}
+
+/// A new project with its first keys; the REST key cannot be read again.
+pub(crate) async fn create_project(identity: &mut IdentityServiceClient<Peer>, name: &str) -> Result<Credentials> {
+    let request = CreateProjectRequest { name: name.to_owned() };
+    let created = identity
+        .create_project(request)
+        .await
+        .map_err(Error::from)?
+        .into_inner();
+    Ok(Credentials {
+        project_key: created.project_key,
+        rest_api_key: created.rest_key,
+        app_keys: app_keys(created.app_keys),
         ..Credentials::default()
     })
 }

@@ -3,7 +3,7 @@
 mod context;
 pub(crate) mod database;
 pub(crate) mod embedded;
-mod first_start;
+pub(crate) mod first_start;
 mod listeners;
 mod part;
 mod process;

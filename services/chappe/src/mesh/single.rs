@@ -13,7 +13,7 @@ use chappe_kit::{
 use tonic::service::Routes;
 
 use super::{context::Context, database, listeners::reachable, part, process};
-use crate::settings::Settings;
+use crate::{output, settings::Settings};
 
 /// How often a schema that is too old is looked at again.
 const SCHEMA_POLL: Duration = Duration::from_secs(1);
@@ -87,15 +87,15 @@ pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<Exi
         );
         part.start();
     }
-    ready(&health, &lifecycle, service, &addresses).await;
+    ready(&health, &lifecycle, service, &addresses).await?;
     process::asked_to_stop(&lifecycle).await;
     Ok(process::stop(&lifecycle, &health).await)
 }
 
-async fn ready(health: &Health, lifecycle: &Lifecycle, service: &str, addresses: &str) {
+async fn ready(health: &Health, lifecycle: &Lifecycle, service: &str, addresses: &str) -> Result<()> {
     health.probe().await;
     process::probe(lifecycle, health.clone());
-    println!("chappe ready service={service} {addresses}");
+    output::line(&format!("chappe ready service={service} {addresses}"))
 }
 
 fn kind(service: &str) -> &'static str {

@@ -2,16 +2,20 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use chappe_kit::did_you_mean;
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value, json};
 
 /// The one version of the documents.
 const API_VERSION: &str = "chappe/v1";
+
+/// What a document has.
+const MEMBERS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 
 /// One resource and where its values stand.
 #[derive(Debug)]
@@ -45,7 +49,8 @@ impl Document {
             }
             match path.rfind(['.', '[']) {
                 Some(end) => path = &path[..end],
-                None => return self.file.clone(),
+                None if path.is_empty() => return self.file.clone(),
+                None => path = "",
             }
         }
     }
@@ -55,20 +60,24 @@ impl Document {
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Document>> {
     let mut documents = Vec::new();
     for path in files(paths)? {
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
         documents.extend(parse(&path.display().to_string(), &text)?);
     }
     if documents.is_empty() {
+        let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
         bail!(
-            "there is no document in {}",
-            paths
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect::<Vec<_>>()
-                .join(", ")
+            "there is no document in {}; documents begin with apiVersion: {API_VERSION} and stand in .yaml or .yml files",
+            paths.join(", ")
         );
     }
     Ok(documents)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::InvalidData => anyhow!("{} is not UTF-8: save it as UTF-8", path.display()),
+        _ => anyhow!("cannot read {}: {error}", path.display()),
+    }
 }
 
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
@@ -123,13 +132,12 @@ fn document(file: &str, node: &MarkedYaml<'_>) -> Result<Document> {
             at("")
         );
     };
-    if let Some(unknown) = members
-        .keys()
-        .find(|key| !["apiVersion", "kind", "metadata", "spec"].contains(&key.as_str()))
-    {
+    if let Some(unknown) = unknown(&members, &MEMBERS) {
         bail!(
-            "{}: unknown key {unknown}; a document has apiVersion, kind, metadata and spec",
-            at(unknown)
+            "{}: unknown key {unknown}{}; a document has {}",
+            at(unknown),
+            did_you_mean(unknown, MEMBERS),
+            MEMBERS.join(", ")
         );
     }
     if members.get("apiVersion").and_then(Value::as_str) != Some(API_VERSION) {
@@ -138,10 +146,22 @@ fn document(file: &str, node: &MarkedYaml<'_>) -> Result<Document> {
     let Some(kind) = members.get("kind").and_then(Value::as_str) else {
         bail!("{}: kind is missing", at("kind"));
     };
-    let Some(name) = members.get("metadata").and_then(|metadata| metadata["name"].as_str()) else {
-        bail!("{}: metadata.name is missing", at("metadata"));
+    let metadata = members.get("metadata").and_then(Value::as_object);
+    if let Some(unknown) = metadata.and_then(|metadata| unknown(metadata, &["name"])) {
+        bail!(
+            "{}: unknown key {unknown}; metadata has a name and nothing else",
+            at(&format!("metadata.{unknown}"))
+        );
+    }
+    let name = match metadata.and_then(|metadata| metadata.get("name")) {
+        None | Some(Value::Null) => bail!("{}: metadata.name is missing", at("metadata")),
+        Some(Value::String(name)) if !name.trim().is_empty() => name.clone(),
+        Some(_) => bail!(
+            "{}: metadata.name must be text that is not blank; put quotes around a number",
+            at("metadata.name")
+        ),
     };
-    let (kind, name) = (kind.to_owned(), name.to_owned());
+    let kind = kind.to_owned();
     let spec = members.remove("spec").unwrap_or_else(|| json!({}));
     if !spec.is_object() {
         bail!("{}: spec must be a mapping", at("spec"));
@@ -153,6 +173,10 @@ fn document(file: &str, node: &MarkedYaml<'_>) -> Result<Document> {
         spec,
         places,
     })
+}
+
+fn unknown<'a>(members: &'a Map<String, Value>, known: &[&str]) -> Option<&'a str> {
+    members.keys().map(String::as_str).find(|key| !known.contains(key))
 }
 
 /// The node as JSON, every value's place noted under its path. A member's place is that of its key.
@@ -235,6 +259,8 @@ spec: { subject: \"Hi {{ firstname }}\", html: |
         assert_eq!(documents[0].place("spec.steps[1].brunch"), "a.yaml:7:7");
         assert_eq!(documents[0].place("spec.steps[1].brunch.if.x"), "a.yaml:7:17");
         assert_eq!(documents[0].place("spec.state"), "a.yaml:4:1");
+        let bare = "apiVersion: chappe/v1\nkind: A\nmetadata: { name: a }\n";
+        assert_eq!(parse("a.yaml", bare).unwrap()[0].place("spec.subject"), "a.yaml:1:1");
         assert_eq!(documents[1].to_json()["spec"]["subject"], "Hi {{ firstname }}");
     }
 
@@ -246,7 +272,22 @@ spec: { subject: \"Hi {{ firstname }}\", html: |
                 "apiVersion: chappe/v1\nkind: A\nmetadata: {}\n",
                 "a.yaml:3:1: metadata.name is missing",
             ),
-            ("apiVersion: chappe/v1\nkindd: A\n", "a.yaml:2:1: unknown key kindd"),
+            (
+                "apiVersion: chappe/v1\nkindd: A\n",
+                "a.yaml:2:1: unknown key kindd (did you mean kind?); a document has apiVersion, kind, metadata, spec",
+            ),
+            (
+                "apiVersion: chappe/v1\nkind: A\nmetadata: { name: 7 }\n",
+                "a.yaml:3:13: metadata.name must be text",
+            ),
+            (
+                "apiVersion: chappe/v1\nkind: A\nmetadata: { name: '' }\n",
+                "a.yaml:3:13: metadata.name must be text",
+            ),
+            (
+                "apiVersion: chappe/v1\nkind: A\nmetadata: { name: a, labels: [] }\n",
+                "a.yaml:3:22: unknown key labels; metadata has a name",
+            ),
             ("- a\n", "a.yaml:1:1: a document is a mapping"),
             ("a: [1,\n", "a.yaml:"),
         ];

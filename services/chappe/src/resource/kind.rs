@@ -15,7 +15,11 @@ pub(crate) fn canonical(text: &str) -> Result<&'static str> {
     let singular = folded.strip_suffix('s').unwrap_or(&folded);
     match KINDS.into_iter().find(|kind| kind.eq_ignore_ascii_case(singular)) {
         Some(kind) => Ok(kind),
-        None => bail!("{text} is not a kind; known kinds: {}", KINDS.join(", ")),
+        None => bail!(
+            "{text} is no kind of resource{}; known kinds: {}",
+            chappe_kit::did_you_mean(singular, KINDS),
+            KINDS.join(", ")
+        ),
     }
 }
 

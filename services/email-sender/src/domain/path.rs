@@ -36,6 +36,11 @@ impl Path {
         }
     }
 
+    /// Whether the last that was heard is a failure.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
     /// The relay answered about a message.
     pub(crate) fn worked(&mut self) {
         *self = Self::default();
@@ -66,6 +71,7 @@ mod tests {
         let mut path = Path::default();
         assert_eq!(path.passage(START), Passage::Open);
         let first = path.failed(START);
+        assert!(path.is_failing());
         assert_eq!(path.failed(START), first);
         assert_eq!(path.passage(START), Passage::Closed(first));
         assert_eq!(path.passage(first), Passage::Probe);
@@ -78,6 +84,7 @@ mod tests {
         let Some(until) = path.closed_until else { unreachable!() };
         assert_eq!(path.failed(until), until + LONGEST_PAUSE);
         path.worked();
+        assert!(!path.is_failing());
         assert_eq!(path.passage(START), Passage::Open);
     }
 }

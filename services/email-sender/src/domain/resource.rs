@@ -226,10 +226,11 @@ impl<'a> Fields<'a> {
 
     fn finish(mut self) -> Faults {
         let known = self.read.join(", ");
+        let meant = |name| chappe_kit::did_you_mean(name, self.read.iter().copied());
         for name in self.object.keys().filter(|name| !self.read.contains(&name.as_str())) {
             self.faults.push((
                 format!("{}.{name}", self.path),
-                format!("is not known; there are {known}"),
+                format!("is not known{}; there are {known}", meant(name)),
             ));
         }
         self.faults

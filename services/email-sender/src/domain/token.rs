@@ -14,7 +14,7 @@ const VERSION: u8 = 1;
 /// Octets of the MAC that travel.
 const TAG_BYTES: usize = 12;
 /// How many days opens and clicks are taken; opt-outs always.
-const LIFE_DAYS: i32 = 2 * 365;
+pub(crate) const LIFE_DAYS: u16 = 2 * 365;
 /// Octets of an [`AddressHash`].
 pub(crate) const HASH_BYTES: usize = 16;
 
@@ -125,7 +125,7 @@ impl Purpose {
 
     fn is_over(self, now: Timestamp) -> bool {
         match self {
-            Self::Open { day } | Self::Click { day, .. } => i32::from(day) + LIFE_DAYS < now.day(),
+            Self::Open { day } | Self::Click { day, .. } => i32::from(day) + i32::from(LIFE_DAYS) < now.day(),
             Self::Unsubscribe { .. } => false,
         }
     }

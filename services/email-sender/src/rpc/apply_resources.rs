@@ -16,8 +16,8 @@ use crate::{
 
 /// Documents of one call.
 const MAX_RESOURCES: usize = 500;
-/// Characters of a name.
-const MAX_NAME: usize = 100;
+/// Characters of a name: as many as of an automation's.
+const MAX_NAME: usize = 63;
 
 pub(super) async fn apply(
     app: &App,
@@ -43,8 +43,10 @@ pub(super) async fn apply(
                 format!("{} is not a kind of this service", resource.kind),
             )),
         }
-        if resource.name.is_empty() || resource.name.len() > MAX_NAME || resource.name.contains(char::is_control) {
-            wrong.push(("metadata.name".to_owned(), "has 1 to 100 characters".to_owned()));
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        if !(1..=MAX_NAME).contains(&resource.name.len()) || !resource.name.bytes().all(allowed) {
+            let rule = format!("a name has 1 to {MAX_NAME} letters, digits, '-', '_' and '.'");
+            wrong.push(("metadata.name".to_owned(), rule));
         }
         if !seen.insert((resource.kind.clone(), resource.name.clone())) {
             wrong.push(("metadata.name".to_owned(), "stands in another document too".to_owned()));

@@ -1,11 +1,16 @@
 //! Takes queued messages back.
 
+use std::collections::HashMap;
+
 use chappe_ids::{MessageId, ProjectId};
 use chappe_kit::Error;
 use chappe_proto::email::{CancelRequest, CancelResponse};
 
 use super::convert;
-use crate::{app::App, store};
+use crate::{
+    app::{App, topic},
+    store,
+};
 
 /// Messages of one call.
 const MAX_MESSAGES: usize = 1_000;
@@ -16,9 +21,17 @@ pub(super) async fn cancel(app: &App, project: ProjectId, request: CancelRequest
     let now = app.now();
     let cancelled = app
         .db
-        .write(async |txn| store::message::cancel(txn, project, &ids, now).await)
+        .write(async |txn| {
+            let cancelled = store::message::cancel(txn, project, &ids, now).await?;
+            store::outcome::report(txn, &cancelled, &HashMap::new(), now).await?;
+            Ok(cancelled)
+        })
         .await?;
+    if !cancelled.is_empty() {
+        app.coordination.hints.notify(topic::OUTCOMES);
+    }
+    let ids = cancelled.iter().map(|cancelled| cancelled.message.1.to_string());
     Ok(CancelResponse {
-        cancelled_message_ids: cancelled.iter().map(ToString::to_string).collect(),
+        cancelled_message_ids: ids.collect(),
     })
 }

@@ -98,7 +98,8 @@ pub(crate) async fn suppress(
     .map(drop)
 }
 
-/// Remembers an opt-out. Answers whether profile-store must be told: not while an earlier one is on its way.
+/// Remembers an opt-out. Answers whether profile-store must be told: not while that of the same message is on its way.
+/// That of another one may have nobody who tells of it: its message was erased, or its row given up.
 pub(crate) async fn opt_out(
     txn: &DatabaseTransaction,
     (project, address): AddressRef,
@@ -110,7 +111,7 @@ pub(crate) async fn opt_out(
          values ({project}, {address}, {message}, {now}, null)
          on conflict (project_id, address_hash) do update set
            message_id = excluded.message_id, at = excluded.at, relayed_at = null
-         where opt_outs.relayed_at is not null",
+         where opt_outs.relayed_at is not null or opt_outs.message_id <> excluded.message_id",
     )
     .bind("project", project)
     .bind("address", address.0.to_vec())

@@ -8,6 +8,7 @@ use chappe_store::{RowExt as _, Rows, Sql};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::Value as Json;
 
+use super::attempt::Finished;
 use crate::domain::message::{Class, NewMessage, State};
 
 /// A new message and what it was matched with.
@@ -74,27 +75,39 @@ pub(crate) async fn insert(
     .await
 }
 
-/// Takes back what is still queued; tells which.
+/// Takes back what is still queued; tells what that was.
 pub(crate) async fn cancel(
     txn: &DatabaseTransaction,
     project: ProjectId,
     ids: &[MessageId],
     now: Timestamp,
-) -> Result<Vec<MessageId>, Error> {
+) -> Result<Vec<Finished>, Error> {
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     let rows = Sql::new(
         "update messages set state = 9, finished_at = {now}, event_attributes = null
          where project_id = {project} and state = 1 and attempts = 0
            and message_id in (select r.r_message from {ids} as r)
-         returning message_id",
+         returning project_id, message_id, profile_id, lane, state, reason, template, orchestration_id, step, traceparent",
     )
     .bind("now", now.micros())
     .bind("project", project)
     .rows("ids", Rows::new(ids.len()).uuids("r_message", ids.iter().copied()))
     .all(txn)
     .await?;
-    rows.iter().map(|row| row.get("message_id")).collect()
+    rows.iter().map(Finished::read).collect()
+}
+
+/// Forgets at most `limit` messages that ended before `before`, of all projects. Tells how many.
+pub(crate) async fn purge(txn: &DatabaseTransaction, before: Timestamp, limit: u32) -> Result<u64, Error> {
+    Sql::new(
+        "delete from messages where (project_id, message_id) in (
+           select project_id, message_id from messages where finished_at < {before} order by finished_at limit {limit})",
+    )
+    .bind("before", before.micros())
+    .bind("limit", i64::from(limit))
+    .execute(txn)
+    .await
 }
 
 /// A message as people look at it.

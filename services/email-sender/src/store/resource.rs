@@ -54,6 +54,9 @@ pub(crate) async fn list(
     kind: Kind,
     name: &str,
 ) -> Result<Vec<Resource>, Error> {
+    if is_nobodys(name) {
+        return Ok(Vec::new());
+    }
     let rows = Sql::new(
         "select c.kind, c.name, c.version, c.deleted, v.spec from resources as c
          join resource_versions as v on v.project_id = c.project_id and v.kind = c.kind and v.name = c.name
@@ -67,6 +70,11 @@ pub(crate) async fn list(
     .all(conn)
     .await?;
     rows.iter().map(read).collect()
+}
+
+/// What PostgreSQL cannot hold as text is no name.
+fn is_nobodys(name: &str) -> bool {
+    name.contains('\0')
 }
 
 fn read(row: &sea_orm::QueryResult) -> Result<Resource, Error> {
@@ -132,6 +140,9 @@ pub(crate) async fn delete(
     kind: Kind,
     name: &str,
 ) -> Result<bool, Error> {
+    if is_nobodys(name) {
+        return Ok(false);
+    }
     let touched = Sql::new(
         "update resources set deleted = true
          where project_id = {project} and kind = {kind} and name = {name} and not deleted",

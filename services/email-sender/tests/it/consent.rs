@@ -9,6 +9,7 @@ for_each_backend!(
     a_message_that_waited_too_long_is_not_sent,
     consent_that_has_grown_old_is_read_again,
     messages_wait_while_profile_store_is_down,
+    profiles_that_do_not_fit_one_answer_are_read_by_halves,
     a_template_that_fails_skips_one_message,
     a_retired_profile_is_refused_silently,
 );
@@ -16,7 +17,7 @@ for_each_backend!(
 mod suite {
     use std::time::Duration;
 
-    use chappe_kit::grpc::call;
+    use chappe_kit::grpc::{MAX_MESSAGE_BYTES, call};
     use chappe_proto::{
         email::{HitKind, MessageState},
         privacy::{EraseSubjectRequest, Subject},
@@ -168,5 +169,18 @@ mod suite {
             .await
             .unwrap();
         assert_eq!(world.enqueue_all(vec![message(1, MARKETING)]).await.unwrap(), 0);
+    }
+
+    pub(crate) async fn profiles_that_do_not_fit_one_answer_are_read_by_halves(db: TestDb) {
+        let mut world = World::new(db, Script::new()).await;
+        let large = "x".repeat(MAX_MESSAGE_BYTES / 2);
+        for number in 1..=3 {
+            world.enqueue(number, MARKETING).await;
+            world.profiles.set(person(number), "large", &large);
+        }
+        world.deliver().await;
+        for number in 1..=3 {
+            assert_eq!(world.state(number).await, MessageState::Accepted);
+        }
     }
 }

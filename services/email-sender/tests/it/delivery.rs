@@ -135,6 +135,8 @@ mod suite {
         let client = &mut world.instance.client;
         let cancelled = client.cancel(call(PROJECT, cancel(1))).await.unwrap().into_inner();
         assert_eq!(cancelled.cancelled_message_ids, [message_id(1).to_string()]);
+        let outcome = (message_id(1).to_string(), MessageState::Cancelled, String::new());
+        assert_eq!(world.outcomes().await, [outcome]);
         world.deliver().await;
         assert_eq!(world.mails().len(), 1);
         let client = &mut world.instance.client;

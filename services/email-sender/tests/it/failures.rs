@@ -34,7 +34,7 @@ mod suite {
         world.enqueue(1, TRANSACTIONAL).await;
         world.deliver().await;
         assert_eq!(world.state(1).await, MessageState::Deferred);
-        assert_eq!(world.message(1).await.reason, "450 later");
+        assert_eq!(world.message(1).await.reason, "450 4.2.1 later");
         assert_eq!(world.outcomes().await, []);
         world.advance(Duration::from_mins(1));
         world.deliver().await;
@@ -115,6 +115,10 @@ mod suite {
         world.deliver().await;
         let message = world.message(1).await;
         assert_eq!((message.state(), message.attempts), (MessageState::Queued, 0));
+        assert_eq!(
+            message.reason,
+            "the SMTP server answered 554 5.3.2 closed to connecting"
+        );
         assert_eq!(world.smtp.reached(Stage::Greeting), 1);
         world.deliver().await;
         assert_eq!(
@@ -138,9 +142,11 @@ mod suite {
         world.deliver().await;
         let message = world.message(1).await;
         assert_eq!((message.state(), message.attempts), (MessageState::Queued, 0));
+        assert_eq!(message.reason, "451 4.7.1 slow down");
         world.advance(Duration::from_secs(1));
         world.deliver().await;
-        assert_eq!(world.message(1).await.attempts, 1);
+        let message = world.message(1).await;
+        assert_eq!((message.attempts, message.reason.as_str()), (1, ""));
     }
 
     /// Stands in for a process that was killed between the mark and the answer.

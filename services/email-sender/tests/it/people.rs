@@ -4,9 +4,12 @@ for_each_backend!(
     an_export_lists_every_message,
     an_erasure_leaves_nothing_but_the_hash_that_keeps_mail_away,
     an_erasure_in_the_middle_of_a_delivery_stops_it,
+    a_message_is_forgotten_when_its_links_are_dead,
 );
 
 mod suite {
+    use std::time::Duration;
+
     use chappe_kit::grpc::call;
     use chappe_proto::{
         email::{HitKind, MessageState},
@@ -118,5 +121,25 @@ mod suite {
         assert_eq!(recipients, ["p2@example.com"]);
         assert_eq!(world.state(2).await, MessageState::Accepted);
         assert_eq!(remaining(&mut world, 1).await, Vec::<String>::new());
+    }
+
+    pub(crate) async fn a_message_is_forgotten_when_its_links_are_dead(db: TestDb) {
+        const DAY: Duration = Duration::from_hours(24);
+        let mut world = World::new(db, Script::new()).await;
+        world.enqueue(1, MARKETING).await;
+        world.deliver().await;
+        world.enqueue(2, MARKETING).await;
+        let click = token(&world.mails()[0], "c");
+        world.advance(730 * DAY);
+        assert_eq!(world.instance.service.purge_once().await.unwrap(), 0);
+        world.hit(HitKind::Click, &click).await.unwrap();
+
+        world.advance(DAY);
+        world.hit(HitKind::Click, &click).await.unwrap_err();
+        world.advance(Duration::from_secs(1));
+        assert_eq!(world.instance.service.purge_once().await.unwrap(), 1);
+        assert_eq!(remaining(&mut world, 1).await, ["outcomes", "reports"]);
+        assert_eq!(world.state(2).await, MessageState::Queued);
+        world.profiles.state().engagement.clear();
     }
 }

@@ -5,6 +5,7 @@ for_each_backend!(
     every_fault_is_told_and_nothing_is_written,
     a_message_keeps_the_version_it_was_taken_over_with,
     a_deleted_name_can_be_used_again,
+    a_name_that_no_store_can_hold_is_nobodys,
     no_project_sees_anothers,
 );
 
@@ -100,7 +101,13 @@ mod suite {
         let broken = resource("Template", "worse", &json!({"subject": "{{ a", "html": "x"}));
         let results = apply(
             &mut world,
-            vec![template("a"), wrong, broken, resource("Segment", "s", &json!({}))],
+            vec![
+                template("a"),
+                wrong,
+                broken,
+                resource("Segment", "s", &json!({})),
+                resource("Template", "a name", &json!({"subject": "a", "text": "b"})),
+            ],
             false,
         )
         .await;
@@ -114,7 +121,8 @@ mod suite {
                 vec![],
                 vec!["spec.address", "spec.dkim"],
                 vec!["spec.subject"],
-                vec!["kind"]
+                vec!["kind"],
+                vec!["metadata.name"],
             ]
         );
         assert!(
@@ -180,6 +188,18 @@ mod suite {
             ApplyAction::Created
         );
         assert_eq!(list(&mut world, "Template", "note").await[0].version, 2);
+    }
+
+    pub(crate) async fn a_name_that_no_store_can_hold_is_nobodys(db: TestDb) {
+        let mut world = World::new(db, Script::new()).await;
+        apply(&mut world, vec![template("a")], false).await;
+        assert_eq!(list(&mut world, "Template", "note\0").await, []);
+        let request = DeleteResourceRequest {
+            kind: "Template".to_owned(),
+            name: "note\0".to_owned(),
+        };
+        let deleted = world.instance.client.delete_resource(call(PROJECT, request)).await;
+        assert_eq!(deleted.unwrap_err().code(), tonic::Code::NotFound);
     }
 
     pub(crate) async fn no_project_sees_anothers(db: TestDb) {

@@ -5,18 +5,23 @@ for_each_backend!(
     a_hit_right_after_delivery_is_a_machines,
     an_opt_out_is_taken_while_profile_store_is_down,
     looking_at_the_opt_out_page_changes_nothing,
+    an_opt_out_is_told_though_an_earlier_one_never_could_be,
     a_wrong_token_is_not_found,
 );
 
 mod suite {
     use std::time::Duration;
 
-    use chappe_proto::email::{HitKind, RecordHitRequest};
+    use chappe_kit::grpc::call;
+    use chappe_proto::{
+        email::{HitKind, RecordHitRequest},
+        privacy::{EraseSubjectRequest, Subject},
+    };
     use chappe_query::{Value, wire};
     use chappe_smtp::scripted::Script;
     use chappe_testkit::TestDb;
 
-    use crate::support::{MARKETING, World, person, token};
+    use crate::support::{MARKETING, PROJECT, World, message, person, token};
 
     async fn delivered(db: TestDb) -> (World, String) {
         let mut world = World::new(db, Script::new()).await;
@@ -118,5 +123,31 @@ mod suite {
         world.advance(Duration::from_hours(24 * 800));
         assert!(world.hit(HitKind::Click, &click).await.is_err());
         world.hit(HitKind::Unsubscribe, &token(&mail, "u")).await.unwrap();
+    }
+
+    pub(crate) async fn an_opt_out_is_told_though_an_earlier_one_never_could_be(db: TestDb) {
+        let (mut world, first) = delivered(db).await;
+        world.profiles.subscribe(person(2), "p1@example.com");
+        world.enqueue_all(vec![message(2, MARKETING)]).await.unwrap();
+        world.deliver().await;
+        world.hit(HitKind::Unsubscribe, &token(&first, "u")).await.unwrap();
+        let subject = Some(Subject {
+            identifier: None,
+            profile_ids: vec![person(1).to_string()],
+        });
+        let subjects = &mut world.instance.subjects;
+        let erase = EraseSubjectRequest { subject };
+        subjects.erase_subject(call(PROJECT, erase)).await.unwrap();
+        let second = world.mails().remove(1);
+        world.hit(HitKind::Unsubscribe, &token(&second, "u")).await.unwrap();
+        world.relay().await;
+        let told: Vec<_> = world
+            .profiles
+            .state()
+            .opt_outs
+            .iter()
+            .map(|it| it.profile_id.clone())
+            .collect();
+        assert_eq!(told, [person(2).to_string()]);
     }
 }

@@ -162,6 +162,26 @@ async fn a_busy_key_is_429_and_a_reused_one_400() {
 }
 
 #[tokio::test]
+async fn what_a_repetition_may_mend_is_503() {
+    let gateway = Gateway::new();
+    let update = || Rest::post("/2.9/profiles/update").project().body(people(1));
+    for (kind, reason) in [
+        (ErrorKind::Aborted, "PROFILE_MOVING"),
+        (ErrorKind::Unauthenticated, "CALL_EXPIRED"),
+    ] {
+        gateway.mesh.on("UpdateProfiles", move |_: UpdateProfilesRequest| {
+            Err::<UpdateProfilesResponse, _>(Status::from(Error::new(kind, reason, "not now")))
+        });
+        let reply = gateway.send(update()).await;
+        reply.is(
+            503,
+            r#"{"error_code":"MAINTENANCE_ERROR","error_message":"service temporarily unavailable"}"#,
+        );
+        assert_eq!(reply.header("retry-after"), "5", "{reason}");
+    }
+}
+
+#[tokio::test]
 async fn identity_away_is_503_on_every_line() {
     let gateway = Gateway::new();
     gateway.mesh.fail("Authenticate", Code::Unavailable);

@@ -202,7 +202,9 @@ async fn resources_are_listed_and_deleted() {
         .read("/chappe/v1/resources/Automation")
         .await
         .is(200, r#"{"resources":[]}"#);
-    assert_eq!(gateway.read("/chappe/v1/resources/Sender/none").await.status, 404);
+    let none = gateway.read("/chappe/v1/resources/Sender/none").await;
+    assert_eq!(none.status, 404);
+    assert_eq!(none.json()["error"]["message"], "Sender none not found");
     let unknown = gateway.read("/chappe/v1/resources/Label").await;
     assert_eq!(unknown.json()["error"]["reason"], "UNKNOWN_KIND");
 
@@ -220,4 +222,33 @@ async fn resources_are_listed_and_deleted() {
             .status,
         403
     );
+}
+
+#[tokio::test]
+async fn what_an_automation_sends_with_is_not_deleted() {
+    let gateway = gateway();
+    gateway.mesh.on("ListResources", |request: ListResourcesRequest| {
+        assert_eq!(request.kind, "Automation");
+        let spec = json!({"steps": [{"split": [{"steps": [{"send": {"template": "old", "sender": "shop"}}]}]}]});
+        let resource = Resource {
+            kind: request.kind,
+            name: "thanks".to_owned(),
+            spec: Some(to_struct(spec.as_object().unwrap())),
+            version: 1,
+        };
+        Ok(ListResourcesResponse {
+            resources: vec![resource],
+        })
+    });
+    let delete = |path: &str| gateway.send(Rest::new(Method::DELETE, path).project());
+    let refused = delete("/chappe/v1/resources/Template/old").await;
+    assert_eq!(refused.status, 409);
+    assert_eq!(
+        refused.json()["error"]["message"],
+        "the Automation thanks sends with the Template old: apply thanks without it, or delete thanks first"
+    );
+    assert_eq!(delete("/chappe/v1/resources/Sender/shop").await.status, 409);
+    assert_eq!(gateway.mesh.calls::<DeleteResourceRequest>("DeleteResource").len(), 0);
+    // The same name of another kind is another thing.
+    assert_eq!(delete("/chappe/v1/resources/Sender/old").await.status, 200);
 }

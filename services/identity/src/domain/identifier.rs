@@ -53,6 +53,9 @@ pub(crate) fn parse(identifier: Option<types::Identifier>) -> Result<Named, &'st
             if value.is_empty() {
                 return Err("custom_id is empty");
             }
+            if value.contains('\0') {
+                return Err("custom_id must not hold the character U+0000");
+            }
             Ok(Named {
                 identifier: Identifier::custom_id(value),
                 app_key: None,

@@ -5,7 +5,10 @@
 use std::collections::{HashMap, HashSet};
 
 use chappe_ids::{ProfileId, ProjectId};
-use chappe_kit::{Error, Timestamp, Violation, grpc::caller::project_of};
+use chappe_kit::{
+    Error, Timestamp, Violation,
+    grpc::caller::{Caller, project_of},
+};
 use chappe_proto::identity::{Resolution, ResolutionState, ResolveItem, ResolveRequest, ResolveResponse};
 use tonic::Request;
 
@@ -23,9 +26,13 @@ use crate::{
 const MAX_ITEMS: usize = 1_000;
 
 pub(super) async fn handle(app: &App, request: Request<ResolveRequest>) -> Result<ResolveResponse, Error> {
-    let project = project_of(&request)?;
+    let (caller, project) = (Caller::of(&request)?, project_of(&request)?);
     let request = request.into_inner();
     let items = parse(request.items)?;
+    if items.iter().any(|item| item.retired.is_some()) {
+        // Only who was told by profile-store knows that a profile is gone.
+        caller.require_service()?;
+    }
     let unknown_apps = unknown_apps(app, project, &items).await?;
     let wanted: Vec<Wanted<'_>> = items.iter().map(|item| item.wanted(app, project)).collect();
     let now = app.runtime.clock.now();

@@ -21,3 +21,15 @@ pub(crate) async fn insert(
     .await?;
     Ok(())
 }
+
+/// Forgets at most `limit` blocks whose time is over, of all projects. Tells how many.
+pub(crate) async fn purge(txn: &DatabaseTransaction, now: Timestamp, limit: u32) -> Result<u64, Error> {
+    Sql::new(
+        "delete from blocked_subjects where (project_id, subject_hash) in (
+           select project_id, subject_hash from blocked_subjects where until <= {now} limit {limit})",
+    )
+    .bind("now", now.micros())
+    .bind("limit", i64::from(limit))
+    .execute(txn)
+    .await
+}

@@ -57,10 +57,12 @@ pub(crate) async fn insert_apps(txn: &DatabaseTransaction, apps: &[App], now: Ti
 
 /// The apps with one of these keys, whatever their project.
 pub(crate) async fn apps_by_key(conn: &impl ConnectionTrait, keys: &[&str]) -> Result<Vec<App>, Error> {
+    // What PostgreSQL cannot hold as text is nobody's key, and must not fail the others of the call.
+    let keys: Vec<_> = keys.iter().filter(|key| !key.contains('\0')).copied().collect();
     let found = Sql::new(
         "select a.project_id, a.app_id, a.platform, a.app_key from {rows} as r join apps a on a.app_key = r.app_key",
     )
-    .rows("rows", Rows::new(keys.len()).texts("app_key", keys.iter().copied()))
+    .rows("rows", Rows::new(keys.len()).texts("app_key", keys))
     .all(conn)
     .await?;
     found.iter().map(app).collect()

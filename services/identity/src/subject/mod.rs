@@ -109,7 +109,10 @@ impl DataSubjectService for App {
         let mut left = store::identifier::of_profiles(self.db.read(), project, &profiles(&subject)?)
             .await?
             .len();
-        if let Ok(named) = identifier::parse(subject.identifier) {
+        // A custom id is blocked, so nothing may have come back under it. An installation goes on and is somebody new.
+        if let Ok(named) = identifier::parse(subject.identifier)
+            && named.identifier.kind == Kind::CustomId
+        {
             let wanted = store::identifier::Wanted {
                 subject: block_hash(self, project, &named.identifier),
                 identifier: &named.identifier,

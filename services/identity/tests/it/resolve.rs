@@ -9,6 +9,8 @@ for_each_backend!(
     installations_need_an_app_of_the_project,
     projects_do_not_share_people,
     faults_name_their_item,
+    text_that_no_store_can_hold_fails_nobody_else,
+    only_services_say_that_a_profile_is_gone,
 );
 
 mod suite {
@@ -21,6 +23,7 @@ mod suite {
         types::{Identifier, Installation, identifier::Kind},
     };
     use chappe_testkit::TestDb;
+    use tonic::{Code, Request};
     use uuid::Uuid;
 
     use crate::support::{Fixture, start};
@@ -193,5 +196,48 @@ mod suite {
             .await;
         let error = chappe_kit::Error::from(refused.unwrap_err());
         assert_eq!(error.violations()[0].field, "items[1].identifier");
+    }
+
+    pub(super) async fn text_that_no_store_can_hold_fails_nobody_else(test: TestDb) {
+        let mut fixture = start(test).await;
+        let (project, created) = fixture.project("shop").await;
+        let web = created.app_keys.unwrap().web;
+        let items = vec![installation(&web), installation("a\0b"), custom_id("ada")];
+        let answers = resolve(&fixture, project, items).await;
+        let states: Vec<_> = answers.iter().map(Resolution::state).collect();
+        let (resolved, unknown) = (ResolutionState::Resolved, ResolutionState::UnknownApp);
+        assert_eq!(states, [resolved, unknown, resolved]);
+
+        let request = ResolveRequest {
+            items: vec![custom_id("a\0b")],
+            lookup_only: false,
+        };
+        let refused = fixture.identity.resolve(call(project, request)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+    }
+
+    pub(super) async fn only_services_say_that_a_profile_is_gone(test: TestDb) {
+        let mut fixture = start(test).await;
+        let (project, _) = fixture.project("shop").await;
+        let ada = resolve(&fixture, project, vec![custom_id("ada")]).await.remove(0);
+        let mut client = fixture.client(project);
+        let mut ask = async |item: ResolveItem| {
+            let items = vec![item];
+            let mut request = Request::new(ResolveRequest {
+                items,
+                lookup_only: false,
+            });
+            let headers = request.metadata_mut();
+            headers.insert("authorization", "Bearer key".parse().unwrap());
+            headers.insert("x-chappe-project", "shop".parse().unwrap());
+            client.resolve(request).await
+        };
+        let gone = ResolveItem {
+            retired_profile_id: ada.profile_id.clone(),
+            ..custom_id("ada")
+        };
+        assert_eq!(ask(gone).await.unwrap_err().code(), Code::PermissionDenied);
+        let found = ask(custom_id("ada")).await.unwrap().into_inner().resolutions;
+        assert_eq!(found[0].profile_id, ada.profile_id);
     }
 }

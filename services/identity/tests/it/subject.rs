@@ -2,7 +2,9 @@ use chappe_testkit::for_each_backend;
 
 for_each_backend!(
     an_erased_person_is_blocked_for_a_month_and_then_new,
-    unlinked_profiles_do_not_come_back
+    unlinked_profiles_do_not_come_back,
+    an_installation_that_goes_on_is_somebody_new,
+    what_is_kept_for_a_time_is_forgotten_after_it,
 );
 
 mod suite {
@@ -13,9 +15,11 @@ mod suite {
     use chappe_proto::{
         identity::{Resolution, ResolutionState, ResolveItem, ResolveRequest, UnlinkProfilesRequest},
         privacy::{BlockSubjectRequest, EraseSubjectRequest, ExportSubjectRequest, Subject, VerifyErasedRequest},
-        types::{Identifier, identifier::Kind},
+        types::{Identifier, Installation, identifier::Kind},
     };
+    use chappe_store::{RowExt as _, Sql};
     use chappe_testkit::TestDb;
+    use uuid::Uuid;
 
     use crate::support::{Fixture, start};
 
@@ -138,5 +142,74 @@ mod suite {
             0
         );
         assert_ne!(resolve(&mut fixture, project, false).await.profile_id, first);
+    }
+
+    pub(super) async fn an_installation_that_goes_on_is_somebody_new(test: TestDb) {
+        let mut fixture = start(test).await;
+        let (project, created) = fixture.project("shop").await;
+        let installation = Identifier {
+            kind: Some(Kind::Installation(Installation {
+                app_key: created.app_keys.unwrap().web,
+                installation_id: Uuid::from_u128(1).to_string(),
+            })),
+        };
+        let items = vec![ResolveItem {
+            identifier: Some(installation.clone()),
+            ..ResolveItem::default()
+        }];
+        let resolve = || {
+            let (items, mut identity) = (items.clone(), fixture.identity.clone());
+            let request = ResolveRequest {
+                items,
+                lookup_only: false,
+            };
+            async move {
+                let answer = identity.resolve(call(project, request)).await.unwrap();
+                answer.into_inner().resolutions.remove(0).profile_id
+            }
+        };
+        let erased = resolve().await;
+        let subject = Some(Subject {
+            identifier: Some(installation),
+            profile_ids: vec![erased.clone()],
+        });
+        let mut subjects = fixture.subjects.clone();
+        let erase = EraseSubjectRequest {
+            subject: subject.clone(),
+        };
+        subjects.erase_subject(call(project, erase)).await.unwrap();
+        assert_ne!(resolve().await, erased);
+        let verify = call(project, VerifyErasedRequest { subject });
+        let remaining = subjects.verify_erased(verify).await.unwrap().into_inner().remaining;
+        assert_eq!(remaining.len(), 0, "{remaining:?}");
+    }
+
+    async fn kept(fixture: &Fixture) -> (i64, i64) {
+        let row = Sql::new(
+            "select (select count(*) from blocked_subjects) as blocked,
+                    (select count(*) from retired_profiles) as retired",
+        );
+        let row = row.one(fixture.db.db().read()).await.unwrap().unwrap();
+        (row.get("blocked").unwrap(), row.get("retired").unwrap())
+    }
+
+    pub(super) async fn what_is_kept_for_a_time_is_forgotten_after_it(test: TestDb) {
+        let mut fixture = start(test).await;
+        let (project, _) = fixture.project("shop").await;
+        let subject = Some(Subject {
+            identifier: Some(ada()),
+            profile_ids: vec![resolve(&mut fixture, project, false).await.profile_id],
+        });
+        let block = BlockSubjectRequest {
+            subject: subject.clone(),
+        };
+        fixture.subjects.block_subject(call(project, block)).await.unwrap();
+        let erase = EraseSubjectRequest { subject };
+        fixture.subjects.erase_subject(call(project, erase)).await.unwrap();
+        for (days, expected) in [(29, (1, 1)), (1, (0, 1)), (366, (0, 1)), (1, (0, 0))] {
+            fixture.advance(Duration::from_hours(24 * days));
+            fixture.service.purge().await.unwrap();
+            assert_eq!(kept(&fixture).await, expected);
+        }
     }
 }

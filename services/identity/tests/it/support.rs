@@ -1,13 +1,13 @@
 //! The service on a database of its own, and clients of it.
 
-use std::time::Duration;
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use chappe_ids::ProjectId;
 use chappe_kit::{
-    Clock, IdGen, Lifecycle, MasterKey, Runtime,
+    Clock, Error, IdGen, Lifecycle, MasterKey, Runtime,
     grpc::{
         CallKey, Peer,
-        layer::{Auth, stack},
+        layer::{Auth, ClientAuth, stack},
         peer::Connector,
     },
 };
@@ -19,18 +19,33 @@ use chappe_store::migrate;
 use chappe_testkit::TestDb;
 use identity::{Config, Deps, Migrator, Service};
 
+const KEY: [u8; 32] = [5; 32];
+
+/// Takes every key for one of this project.
+struct AnyKey(ProjectId);
+
+impl ClientAuth for AnyKey {
+    fn authenticate<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<ProjectId, Error>> + Send + 'a>> {
+        Box::pin(async { Ok(self.0) })
+    }
+}
+
 pub(crate) struct Fixture {
     pub(crate) clock: Clock,
+    pub(crate) service: Service,
     pub(crate) identity: IdentityServiceClient<Peer>,
     pub(crate) subjects: DataSubjectServiceClient<Peer>,
-    /// Keeps the database.
-    _db: TestDb,
+    pub(crate) db: TestDb,
 }
 
 pub(crate) async fn start(test: TestDb) -> Fixture {
     migrate::up::<Migrator>(test.db()).await.unwrap();
     let clock = Clock::manual("2026-11-23T12:00:00Z".parse().unwrap());
-    let keys = MasterKey::new([5; 32]);
+    let keys = MasterKey::new(KEY);
     let runtime = Runtime {
         clock: clock.clone(),
         ids: IdGen::system(),
@@ -53,9 +68,10 @@ pub(crate) async fn start(test: TestDb) -> Fixture {
     let peer = Connector::new("test", key, clock.clone()).local(served);
     Fixture {
         clock,
+        service,
         identity: IdentityServiceClient::new(peer.clone()),
         subjects: DataSubjectServiceClient::new(peer),
-        _db: test,
+        db: test,
     }
 }
 
@@ -68,6 +84,15 @@ impl Fixture {
             .unwrap()
             .into_inner();
         (created.project_id.parse().unwrap(), created)
+    }
+
+    /// A client with a REST key of the project.
+    pub(crate) fn client(&self, project: ProjectId) -> IdentityServiceClient<Peer> {
+        let mut routes = tonic::service::Routes::builder();
+        self.service.add_to(&mut routes);
+        let services = Auth::services(CallKey::new(&MasterKey::new(KEY)), self.clock.clone());
+        let auth = services.with_clients(Arc::new(AnyKey(project)));
+        IdentityServiceClient::new(stack(routes.routes(), auth))
     }
 
     pub(crate) fn advance(&self, by: Duration) {

@@ -111,18 +111,18 @@ fn freshness(numbers: &Numbers, max_silence: Duration) -> Brake {
 
 fn clock(numbers: &Numbers, max_drift: Duration) -> Brake {
     let drift = Duration::from_micros(numbers.database_time.micros().abs_diff(numbers.now.micros()));
-    let detail = format!(
-        "the clocks of database and service differ by {:.1} s, less than {} s is required; the cutoff {} is {}",
-        drift.as_secs_f64(),
-        max_drift.as_secs(),
-        numbers.cutoff.to_rfc3339(),
-        if numbers.cutoff > numbers.now {
-            "in the future"
-        } else {
-            "in the past"
-        },
-    );
-    brake("clock", drift >= max_drift || numbers.cutoff > numbers.now, detail)
+    let has_drifted = drift >= max_drift;
+    let is_ahead = numbers.cutoff > numbers.now;
+    let detail = if is_ahead && !has_drifted {
+        format!("the cutoff {} is in the future", numbers.cutoff.to_rfc3339())
+    } else {
+        format!(
+            "the clocks of database and service differ by {:.1} s, less than {} s is required",
+            drift.as_secs_f64(),
+            max_drift.as_secs()
+        )
+    };
+    brake("clock", has_drifted || is_ahead, detail)
 }
 
 fn brake(name: &str, tripped: bool, detail: String) -> Brake {

@@ -11,6 +11,9 @@ const MAX_CUSTOM_ID_CHARS: usize = 1_024;
 /// Characters of an identifier that is only written back.
 const MAX_ECHO_CHARS: usize = 1_024;
 
+/// What PostgreSQL can hold neither as text nor in JSON.
+const NULL: char = '\0';
+
 /// Who a request is about, as it is kept until the request is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,8 +43,8 @@ pub(crate) fn parse(
 ) -> Result<Named, (&'static str, String)> {
     let (target, own_type, own_value) = match identifier.and_then(|identifier| identifier.kind) {
         Some(Kind::CustomId(value)) => {
-            if value.is_empty() || value.chars().count() > MAX_CUSTOM_ID_CHARS {
-                let wrong = format!("custom_id must have 1 to {MAX_CUSTOM_ID_CHARS} characters");
+            if value.is_empty() || value.chars().count() > MAX_CUSTOM_ID_CHARS || value.contains(NULL) {
+                let wrong = format!("custom_id must have 1 to {MAX_CUSTOM_ID_CHARS} characters, none of them U+0000");
                 return Err(("identifier", wrong));
             }
             (Target::CustomId(value.clone()), "custom_id", value)
@@ -49,6 +52,9 @@ pub(crate) fn parse(
         Some(Kind::Installation(installation)) => {
             let id = Uuid::try_parse(&installation.installation_id)
                 .map_err(|_| ("identifier", "installation_id must be a UUID".to_owned()))?;
+            if installation.app_key.contains(NULL) {
+                return Err(("identifier", "app_key must not hold the character U+0000".to_owned()));
+            }
             let target = Target::Installation {
                 app_key: installation.app_key,
                 installation_id: id,
@@ -71,8 +77,9 @@ pub(crate) fn parse(
         ("identifier_type", &named.identifier_type),
         ("identifier_value", &named.identifier_value),
     ] {
-        if text.chars().count() > MAX_ECHO_CHARS {
-            return Err((field, format!("at most {MAX_ECHO_CHARS} characters")));
+        if text.chars().count() > MAX_ECHO_CHARS || text.contains(NULL) {
+            let wrong = format!("must have at most {MAX_ECHO_CHARS} characters, none of them U+0000");
+            return Err((field, wrong));
         }
     }
     Ok(named)
@@ -97,6 +104,11 @@ impl Target {
 
     /// Whether data may be held under it without a profile: app-centric records are kept by custom id.
     pub(crate) const fn may_be_held_without_profile(&self) -> bool {
+        matches!(self, Self::CustomId(_))
+    }
+
+    /// Whether nobody comes up under it any more once it is blocked. An installation goes on, as somebody new.
+    pub(crate) const fn is_blocked(&self) -> bool {
         matches!(self, Self::CustomId(_))
     }
 

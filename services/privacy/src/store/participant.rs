@@ -51,6 +51,19 @@ pub(crate) async fn save(txn: &DatabaseTransaction, held: Held, report: &Report)
     Ok(())
 }
 
+/// The removal is about more than the services have blocked and erased: each has to do both again.
+pub(crate) async fn begin_anew(txn: &DatabaseTransaction, held: Held) -> Result<(), Error> {
+    Sql::new(
+        "update participants set blocked = false, erased = false
+         where project_id = {project} and request_id = {request}",
+    )
+    .bind("project", held.project)
+    .bind("request", held.request)
+    .execute(txn)
+    .await?;
+    Ok(())
+}
+
 /// Every service that has erased has also confirmed that nothing remains.
 pub(crate) async fn verified(txn: &DatabaseTransaction, held: Held) -> Result<(), Error> {
     Sql::new(

@@ -6,6 +6,8 @@ for_each_backend!(
     a_dry_run_changes_nothing_and_tells_what_would_hold_it,
     who_comes_back_after_planning_is_kept,
     a_run_resumes_at_its_cursor_with_the_exact_count,
+    what_others_keep_of_the_inactive_goes_too,
+    a_batch_is_erased_everywhere_before_it_is_unlinked_and_counted,
     two_starts_under_one_id_are_one_run,
     a_stale_worker_changes_nothing,
     a_store_that_is_away_is_waited_for,
@@ -17,7 +19,7 @@ mod suite {
     use std::{collections::HashSet, time::Duration};
 
     use chappe_kit::Timestamp;
-    use chappe_proto::privacy::{InactivityState as State, StartInactivityRunRequest};
+    use chappe_proto::privacy::{InactivityState as State, StartInactivityRunRequest, Subject};
     use chappe_store::{RowExt as _, Sql};
     use chappe_testkit::TestDb;
     use privacy::Config;
@@ -155,6 +157,64 @@ mod suite {
         let run = privacy.run(&started.run_id).await;
         assert_eq!((run.state(), run.deleted), (State::Succeeded, 40));
         assert_unlinked(&world, 40);
+    }
+
+    /// The profiles that a service was asked to erase, in order, once for each time.
+    fn erased(world: &World, service: &str) -> Vec<String> {
+        let seen = world.subject(service).seen().into_iter();
+        seen.flat_map(|subject| subject.profile_ids).collect()
+    }
+
+    fn ids(numbers: std::ops::Range<u128>) -> Vec<String> {
+        numbers.map(|id| Uuid::from_u128(id).to_string()).collect()
+    }
+
+    pub(super) async fn what_others_keep_of_the_inactive_goes_too(test: TestDb) {
+        let world = world(test).await;
+        let privacy = in_tens(&world).await;
+        let started = privacy.start(any_share()).await.unwrap();
+        privacy.service.work_due().await.unwrap();
+        world.profiles.add(7..9, NOW);
+        privacy.work().await;
+        assert_eq!(privacy.run(&started.run_id).await.state(), State::Succeeded);
+        for service in ["automation", "email-sender"] {
+            assert_eq!(erased(&world, service), [ids(1..7), ids(9..41)].concat());
+            let named = |subject: &Subject| subject.identifier.is_some();
+            assert!(!world.subject(service).seen().iter().any(named), "app data stays");
+        }
+        let steps: HashSet<_> = world.log.take().into_iter().collect();
+        let expected = ["automation.erase", "email-sender.erase"].map(ToOwned::to_owned);
+        assert_eq!(steps, expected.into(), "nobody is blocked");
+    }
+
+    pub(super) async fn a_batch_is_erased_everywhere_before_it_is_unlinked_and_counted(test: TestDb) {
+        let world = world(test).await;
+        let dying = in_tens(&world).await;
+        let started = dying.start(any_share()).await.unwrap();
+        let gate = &world.subject("email-sender").gate;
+        gate.close("erase");
+        tokio::select! {
+            () = dying.work() => panic!("email-sender was not asked"),
+            () = gate.reached() => {}
+        }
+        drop(dying);
+        world.advance(A_WHILE);
+        let privacy = in_tens(&world).await;
+        world.subject("automation").set_away(true);
+        privacy.work().await;
+        assert_eq!(privacy.run(&started.run_id).await.deleted, 0);
+        assert!(
+            world.identity.unlinked().is_empty(),
+            "identity can still tell whose they were"
+        );
+
+        world.subject("automation").set_away(false);
+        world.advance(Duration::from_secs(1));
+        privacy.work().await;
+        let run = privacy.run(&started.run_id).await;
+        assert_eq!((run.state(), run.deleted), (State::Succeeded, 40));
+        assert_unlinked(&world, 40);
+        assert_eq!(erased(&world, "email-sender"), [ids(1..11), ids(1..41)].concat());
     }
 
     pub(super) async fn two_starts_under_one_id_are_one_run(test: TestDb) {

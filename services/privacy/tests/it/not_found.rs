@@ -9,11 +9,12 @@ for_each_backend!(
     a_review_of_nobody_has_no_archive,
     a_request_of_another_project_is_not_found,
     wrong_requests_are_refused,
+    what_no_store_can_hold_is_refused_by_its_field,
 );
 
 mod suite {
     use chappe_ids::ProjectId;
-    use chappe_kit::grpc::call;
+    use chappe_kit::{Error, ErrorKind, grpc::call};
     use chappe_proto::privacy::{
         CreateRequestRequest, GetRequestRequest, ListRequestsRequest, PrivacyRequest, RequestType,
     };
@@ -145,6 +146,34 @@ mod suite {
             };
             let refused = privacy.client.clone().create_request(call(PROJECT, request)).await;
             assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+        }
+        assert!(privacy.list().await.is_empty());
+    }
+
+    pub(super) async fn what_no_store_can_hold_is_refused_by_its_field(test: TestDb) {
+        let world = World::new(test).await;
+        let privacy = world.instance().await;
+        let request = |identifier, kind: &str, value: &str| CreateRequestRequest {
+            r#type: RequestType::Remove.into(),
+            identifier,
+            identifier_type: kind.to_owned(),
+            identifier_value: value.to_owned(),
+        };
+        let device = Uuid::from_u128(0xde);
+        for (field, request) in [
+            ("identifier", request(Some(custom_id("a\0b")), "", "")),
+            ("identifier", request(Some(installation_of("app\0", device)), "", "")),
+            ("identifier_type", request(Some(custom_id("ada")), "custom\0id", "")),
+            ("identifier_value", request(Some(custom_id("ada")), "", "ada\0")),
+            ("identifier_value", request(None, "advertising_id", "\0")),
+        ] {
+            let refused = privacy.client.clone().create_request(call(PROJECT, request)).await;
+            let refused = Error::from(refused.unwrap_err());
+            assert_eq!(
+                (refused.kind(), refused.reason()),
+                (ErrorKind::InvalidArgument, "INVALID_FIELD")
+            );
+            assert_eq!(refused.violations()[0].field, field);
         }
         assert!(privacy.list().await.is_empty());
     }

@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
 use chappe_ids::LANES;
 use chappe_kit::{
     Error,
-    grpc::{caller::Caller, context},
+    grpc::{MAX_MESSAGE_BYTES, caller::Caller, context},
 };
 use chappe_proto::profile as pb;
+use prost::Message as _;
 use tokio::time::Instant;
 use tonic::Request;
 
@@ -19,6 +20,9 @@ use crate::{
 
 /// Rows in one answer, as the contract says.
 const MAX_ROWS: usize = 1_000;
+
+/// Bytes in one answer, unless a single row has more.
+const MAX_BYTES: usize = MAX_MESSAGE_BYTES / 2;
 
 /// Profiles that one call may name, as the contract says.
 const MAX_PROFILES: usize = 1_000;
@@ -52,9 +56,7 @@ pub(super) async fn handle(app: &App, request: &Request<pb::PullFeedRequest>) ->
         };
         let left = until.saturating_duration_since(Instant::now());
         if !rows.is_empty() || left.is_zero() || app.runtime.lifecycle.is_stopping() {
-            return Ok(pb::PullFeedResponse {
-                rows: rows.into_iter().map(row_to_proto).collect(),
-            });
+            return Ok(pb::PullFeedResponse { rows: fitting(rows) });
         }
         poll = if hints.wait(poll.min(left)).await {
             FIRST_POLL
@@ -88,6 +90,19 @@ async fn pull(app: &App, lanes: &[i64], limit: usize) -> Result<Vec<Row>, Error>
     }
     rows.sort_unstable_by_key(|row| (row.profile, row.version, row.index));
     Ok(rows)
+}
+
+/// As many of the first rows as one answer carries, and one at least: a thousand events may be larger than that, and
+/// an answer that cannot be sent would block its lanes for good.
+fn fitting(rows: Vec<Row>) -> Vec<pb::FeedRow> {
+    let mut bytes = 0;
+    let rows = rows.into_iter().map(row_to_proto);
+    rows.take_while(|row| {
+        let is_first = bytes == 0;
+        bytes += row.encoded_len();
+        is_first || bytes <= MAX_BYTES
+    })
+    .collect()
 }
 
 fn row_to_proto(row: Row) -> pb::FeedRow {

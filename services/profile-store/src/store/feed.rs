@@ -20,7 +20,7 @@ pub(crate) struct Row {
     pub(crate) traceparent: String,
 }
 
-/// Adds events. They are new, so their ids are too.
+/// Adds events. Only an event that still waits after it was purged has its row already; that one stays.
 pub(crate) async fn insert(
     txn: &DatabaseTransaction,
     project: ProjectId,
@@ -39,7 +39,8 @@ pub(crate) async fn insert(
            accepted_at, traceparent)
          select {project}, r.event_id, r.lane, r.profile_id, r.custom_id, r.version, r.idx, r.name, r.time,
            r.attributes, {accepted_at}, {traceparent}
-         from {rows} as r",
+         from {rows} as r where true
+         on conflict (project_id, event_id) do nothing",
     )
     .bind("project", project)
     .bind("accepted_at", accepted_at.micros())

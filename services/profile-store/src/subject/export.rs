@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chappe_ids::{EventId, ProfileId};
-use chappe_kit::{Error, Timestamp};
+use chappe_kit::{Error, Timestamp, grpc::MAX_MESSAGE_BYTES};
 use chappe_proto::privacy::ExportSubjectResponse;
 use chappe_query::{Attributes, Native};
 use chappe_store::Db;
@@ -17,8 +17,11 @@ use crate::{
     store,
 };
 
-/// Events in one part of their document: the longest ones still fit a message.
+/// Events read at a time.
 const PAGE: u32 = 2_000;
+
+/// Bytes of one part of a document: what surely fits a message.
+const PART: usize = MAX_MESSAGE_BYTES / 2;
 
 /// What the attributes say about what the person agreed to.
 const SUBSCRIPTIONS: [Native; 3] = [Native::EmailMarketing, Native::SmsMarketing, Native::TopicPreferences];
@@ -77,11 +80,14 @@ async fn events(db: &Db, person: &Person, after: EventId) -> Result<Step, Error>
         Some((_, event, _)) if found.len() == PAGE as usize => Next::Events { after: event.id },
         _ => Next::AppData,
     };
-    let part = ExportSubjectResponse {
+    let part = |content: &[u8]| ExportSubjectResponse {
         file_name: "events.ndjson".to_owned(),
-        content: lines.into(),
+        content: content.to_vec().into(),
     };
-    Ok((vec![part], next))
+    // An empty document is one too.
+    let rest = lines.as_bytes().chunks(PART).skip(1);
+    let first = lines.as_bytes().chunks(PART).next().unwrap_or_default();
+    Ok((std::iter::once(first).chain(rest).map(part).collect(), next))
 }
 
 async fn app_data(db: &Db, person: &Person) -> Result<Step, Error> {

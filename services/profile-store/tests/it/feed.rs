@@ -4,6 +4,8 @@ for_each_backend!(
     only_events_of_interest_are_fed,
     rows_come_in_the_order_of_their_versions,
     a_pull_takes_no_more_than_it_asks_for,
+    rows_that_do_not_fit_one_answer_come_one_after_the_other,
+    an_event_that_waits_longer_than_it_is_kept_hinders_nothing,
     acknowledged_rows_are_gone_and_others_stay,
     a_waiting_pull_is_woken,
     only_the_lanes_asked_for_are_pulled,
@@ -20,7 +22,7 @@ mod suite {
     use chappe_testkit::TestDb;
     use tonic::{Code, Request};
 
-    use crate::support::{EditExt as _, PROJECT, START, Store, edit, person, text_of};
+    use crate::support::{DAY, EditExt as _, PROJECT, START, Store, edit, large_visit, person, text_of};
 
     pub(super) async fn only_events_of_interest_are_fed(test: TestDb) {
         let store = Store::new(test).await;
@@ -101,6 +103,32 @@ mod suite {
             ack(&store, &rows).await;
         }
         assert_eq!(seen, 140);
+    }
+
+    pub(super) async fn rows_that_do_not_fit_one_answer_come_one_after_the_other(test: TestDb) {
+        let store = Store::new(test).await;
+        store.interest(&["visit"]).await;
+        for number in [1, 2] {
+            store.apply(vec![large_visit(number)]).await;
+        }
+        for number in [1, 2] {
+            let rows = store.pull(100).await;
+            assert_eq!(rows.len(), 1);
+            assert_eq!(rows[0].profile_id, person(number).to_string());
+            ack(&store, &rows).await;
+        }
+        assert_eq!(store.fed().await.len(), 0);
+    }
+
+    pub(super) async fn an_event_that_waits_longer_than_it_is_kept_hinders_nothing(test: TestDb) {
+        let store = Store::new(test).await;
+        store.interest(&["visit"]).await;
+        store.apply(vec![edit(person(1)).event(1, "visit", START)]).await;
+        store.advance(DAY * 92);
+        store.service.purge().await.unwrap();
+        let again = store.apply(vec![edit(person(1)).event(1, "visit", START)]).await;
+        assert_eq!(again[0].events_applied, 1);
+        assert_eq!(store.fed().await.len(), 1);
     }
 
     pub(super) async fn acknowledged_rows_are_gone_and_others_stay(test: TestDb) {

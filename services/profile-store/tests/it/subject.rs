@@ -4,6 +4,7 @@ for_each_backend!(
     an_erasure_leaves_nothing,
     a_blocked_person_is_discarded_and_may_come_back_later,
     an_export_tells_everything,
+    an_export_may_be_larger_than_a_message,
     an_installation_names_no_app_data,
     an_erasure_may_be_repeated,
 );
@@ -11,7 +12,7 @@ for_each_backend!(
 mod suite {
     use std::collections::HashMap;
 
-    use chappe_kit::grpc;
+    use chappe_kit::grpc::{self, MAX_MESSAGE_BYTES};
     use chappe_proto::{
         privacy::{
             BlockSubjectRequest, EraseSubjectRequest, EraseSubjectResponse, ExportSubjectRequest, Subject,
@@ -26,7 +27,7 @@ mod suite {
     use serde_json::{Value as Json, json};
     use uuid::Uuid;
 
-    use crate::support::{DAY, EditExt as _, PROJECT, START, Store, edit, event, person, string, subject};
+    use crate::support::{DAY, EditExt as _, PROJECT, START, Store, edit, event, large_visit, person, string, subject};
 
     const CANARY: &str = "canary-7f3a";
     const ADDRESS: &str = "canary-7f3a@example.org";
@@ -189,6 +190,18 @@ mod suite {
         assert_eq!(read("app_data.json")[0]["values"], json!({"u.nickname": CANARY}));
     }
 
+    pub(super) async fn an_export_may_be_larger_than_a_message(test: TestDb) {
+        let store = Store::new(test).await;
+        let people = [person(1), person(2)];
+        for number in [1, 2] {
+            store.apply(vec![large_visit(number)]).await;
+        }
+        let documents = export(&store, subject(CANARY, &people)).await;
+        let lines = documents["events.ndjson"].split_inclusive(|byte| *byte == b'\n');
+        let events: Vec<Json> = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
+        assert_eq!(events.len(), 2);
+    }
+
     pub(super) async fn an_installation_names_no_app_data(test: TestDb) {
         let store = Store::new(test).await;
         fill(&store).await;
@@ -221,10 +234,14 @@ mod suite {
 
     async fn export(store: &Store, subject: Subject) -> HashMap<String, Vec<u8>> {
         let request = grpc::call(PROJECT, ExportSubjectRequest { subject: Some(subject) });
-        let mut stream = store.subjects().export_subject(request).await.unwrap().into_inner();
-        let mut documents = HashMap::new();
+        let mut subjects = store.subjects().max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let mut stream = subjects.export_subject(request).await.unwrap().into_inner();
+        let mut documents: HashMap<_, Vec<u8>> = HashMap::new();
         while let Some(document) = stream.message().await.unwrap() {
-            documents.insert(document.file_name, document.content.to_vec());
+            documents
+                .entry(document.file_name)
+                .or_default()
+                .extend_from_slice(&document.content);
         }
         documents
     }

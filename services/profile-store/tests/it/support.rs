@@ -7,7 +7,7 @@ use chappe_ids::{ProfileId, ProjectId};
 use chappe_kit::{
     Clock, Error, IdGen, Lifecycle, MasterKey, Runtime, Timestamp,
     grpc::{
-        self, CallKey, Peer,
+        self, CallKey, MAX_MESSAGE_BYTES, Peer,
         layer::{self, Auth},
         peer::Connector,
     },
@@ -69,7 +69,7 @@ impl Store {
     }
 
     pub(crate) fn client(&self) -> ProfileServiceClient<Peer> {
-        ProfileServiceClient::new(self.peer.clone())
+        ProfileServiceClient::new(self.peer.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     pub(crate) fn subjects(&self) -> DataSubjectServiceClient<Peer> {
@@ -220,6 +220,14 @@ pub(crate) fn event(id: u128, name: &str, time: Timestamp) -> pb::Event {
         time: Some(time.into()),
         attributes: HashMap::from([("product".to_owned(), string("tee"))]),
     }
+}
+
+/// An event so large that two of its kind do not fit a message.
+pub(crate) fn large_visit(number: u128) -> pb::ProfileEdit {
+    let mut edit = edit(person(number)).event(number, "visit", START);
+    let note = string(&"x".repeat(MAX_MESSAGE_BYTES / 2));
+    edit.events[0].attributes.insert("note".to_owned(), note);
+    edit
 }
 
 pub(crate) fn string(text: &str) -> types::Value {

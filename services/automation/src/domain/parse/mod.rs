@@ -102,7 +102,11 @@ impl Reader {
         for key in object.keys().filter(|key| !keys.contains(&key.as_str())) {
             self.fault::<()>(
                 format!("{path}.{key}"),
-                format!("{key} is not known here; known keys: {}", keys.join(", ")),
+                format!(
+                    "{key} is not known here{}; known keys: {}",
+                    chappe_kit::did_you_mean(key, keys.iter().copied()),
+                    keys.join(", ")
+                ),
             );
         }
     }
@@ -160,7 +164,15 @@ impl Reader {
     /// A targeting query; none if it selects everybody.
     fn query(&mut self, path: &str, json: &Json) -> Option<TargetingQuery> {
         let parsed = chappe_query::Query::parse(path, json);
-        self.of_query(parsed)?;
+        let parsed = self.of_query(parsed)?;
+        let needs = parsed.needs();
+        for reference in needs.segments.iter().chain(&needs.audiences) {
+            // profile-store would refuse it with every event.
+            self.fault::<()>(
+                reference.path.clone(),
+                format!("there is no segment or audience {:?} in this project", reference.name),
+            );
+        }
         json.as_object().filter(|query| !query.is_empty()).cloned()
     }
 

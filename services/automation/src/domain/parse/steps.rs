@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chappe_kit::did_you_mean;
 use serde_json::{Map, Value as Json};
 
 use super::Reader;
@@ -19,7 +20,7 @@ const MAX_ARMS: usize = 10;
 /// Longest name of a step, template or sender.
 const MAX_NAME_LENGTH: usize = 64;
 
-const KINDS: &str = "delay, send, branch, split, exit";
+const KINDS: [&str; 5] = ["delay", "send", "branch", "split", "exit"];
 
 /// Reads the steps.
 pub(super) fn program(reader: &mut Reader, json: &Json) -> Option<Vec<Step>> {
@@ -82,8 +83,10 @@ impl Compiler<'_> {
             (Some(word), _) => (word, &Json::Null),
             (None, Some((kind, body))) => (kind.as_str(), body),
             (None, None) => {
-                self.reader
-                    .fault::<()>(path, format!("a step is an object with one key, its kind: {KINDS}"));
+                self.reader.fault::<()>(
+                    path,
+                    format!("a step is an object with one key, its kind: {}", KINDS.join(", ")),
+                );
                 return;
             }
         };
@@ -95,12 +98,13 @@ impl Compiler<'_> {
             "split" => self.split(&path, body, depth),
             "exit" => self.exit(&path, body),
             "waitFor" | "set" => {
-                let message = format!("this version does not run {kind} steps; it knows {KINDS}");
+                let message = format!("this version does not run {kind} steps; it knows {}", KINDS.join(", "));
                 self.reader.fault::<()>(path, message);
             }
             _ => {
-                self.reader
-                    .fault::<()>(path, format!("{kind} is not a kind of step; known kinds: {KINDS}"));
+                let meant = did_you_mean(kind, KINDS);
+                let message = format!("{kind} is not a kind of step{meant}; known kinds: {}", KINDS.join(", "));
+                self.reader.fault::<()>(path, message);
             }
         }
     }

@@ -115,6 +115,12 @@ fn every_fault_names_its_place_and_the_remedy() {
             "spec.targeting.age(x).$lt",
             "",
         ),
+        (
+            "/targeting",
+            json!({"$segment": "vip"}),
+            "spec.targeting.$segment",
+            "no segment or audience \"vip\"",
+        ),
         ("/entry", json!({"maxEntries": 0}), "spec.entry.maxEntries", "from 1"),
         (
             "/entry",
@@ -191,6 +197,12 @@ fn every_fault_of_a_step_names_its_place_and_the_remedy() {
             json!({"then": []}),
             "spec.steps[2].branch",
             "condition",
+        ),
+        (
+            "/steps/2/branch/if",
+            json!({"$audience": "buyers"}),
+            "spec.steps[2].branch.if.$audience",
+            "no segment or audience \"buyers\"",
         ),
         (
             "/steps/4/split/0/weight",

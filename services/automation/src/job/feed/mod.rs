@@ -46,19 +46,24 @@ pub(super) async fn turn(app: &App, patience: Duration) -> Result<Turn, Error> {
 }
 
 /// Events that wait of these people are heard now: what was accepted before a timer was due comes before it. Tells
-/// whose events there were, or nothing when there were more than one batch holds.
+/// whose events there were. An answer may hold fewer rows than wait, so whoever was not in it is asked for again.
 pub(super) async fn catch_up(
     app: &App,
     held: &Held,
-    profiles: &BTreeSet<ProfileId>,
-) -> Result<Option<HashSet<ProfileId>>, Error> {
-    let rows = pull_of(app, held, profiles, Duration::ZERO).await?;
-    let is_full = rows.len() >= usize::try_from(BATCH).unwrap_or_default();
-    let heard = rows.iter().filter_map(|row| row.profile_id.parse().ok()).collect();
-    if !rows.is_empty() {
+    mut profiles: BTreeSet<ProfileId>,
+) -> Result<HashSet<ProfileId>, Error> {
+    let mut heard = HashSet::new();
+    while !profiles.is_empty() {
+        let rows = pull_of(app, held, &profiles, Duration::ZERO).await?;
+        let theirs = rows.iter().filter_map(|row| row.profile_id.parse().ok());
+        let theirs: HashSet<ProfileId> = theirs.filter(|profile| profiles.remove(profile)).collect();
+        if theirs.is_empty() {
+            break;
+        }
+        heard.extend(theirs);
         digest(app, held, rows).await?;
     }
-    Ok((!is_full).then_some(heard))
+    Ok(heard)
 }
 
 async fn digest(app: &App, held: &Held, rows: Vec<pb::FeedRow>) -> Result<(), Error> {

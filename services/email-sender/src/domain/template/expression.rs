@@ -107,7 +107,10 @@ impl Expressions<'_> {
                 let known = filters::NAMES.join(", ");
                 return Err(Fault::new(
                     at,
-                    format!("there is no filter {name} in this version; there are {known}"),
+                    format!(
+                        "there is no filter {name} in this version{}; there are {known}",
+                        chappe_kit::did_you_mean(&name, filters::NAMES)
+                    ),
                 ));
             }
             let arguments = if self.eat("(") {

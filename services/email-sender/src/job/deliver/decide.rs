@@ -7,7 +7,7 @@ use std::{
 
 use chappe_ids::{ClaimId, ProfileId, ProjectId};
 use chappe_kit::{
-    Error, Timestamp,
+    Error, ErrorKind, Timestamp,
     grpc::{call, peer::with_deadline},
 };
 use chappe_proto::profile::GetProfilesRequest;
@@ -120,7 +120,8 @@ async fn read(app: &App, messages: &[Claimed]) -> Result<Profiles, Error> {
     Ok(try_join_all(reads).await?.into_iter().flatten().collect())
 }
 
-/// The profiles found, and where others moved.
+/// The profiles found, and where others moved. Profiles may be large: those that do not fit one answer, which refuses
+/// the call, are read by halves.
 async fn read_project(
     app: &App,
     project: ProjectId,
@@ -130,7 +131,18 @@ async fn read_project(
         profile_ids: ids.iter().map(ToString::to_string).collect(),
     };
     let request = with_deadline(call(project, request), PROFILES_DEADLINE);
-    let response = app.profiles.clone().get_profiles(request).await?.into_inner();
+    let response = match app.profiles.clone().get_profiles(request).await.map_err(Error::from) {
+        Ok(response) => response.into_inner(),
+        Err(error) if error.kind() == ErrorKind::InvalidArgument && ids.len() > 1 => {
+            let (first, second) = ids.split_at(ids.len() / 2);
+            let mut all = Box::pin(read_project(app, project, first)).await?;
+            let more = Box::pin(read_project(app, project, second)).await?;
+            all.0.extend(more.0);
+            all.1.extend(more.1);
+            return Ok(all);
+        }
+        Err(error) => return Err(error),
+    };
     if response.profiles.len() != ids.len() {
         return Err(Error::internal(
             "profile-store answered about another number of profiles than it was asked for",

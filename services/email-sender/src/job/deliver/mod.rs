@@ -60,8 +60,9 @@ pub(crate) async fn run(app: Arc<App>) {
         }
     }
     let all = app.config.batches_in_flight.max(1);
-    drop(app.batches.acquire_many(all).await);
-    app.pool.close().await;
+    // What the relay has not begun to take is queued again; the rest is waited for.
+    let (batches, ()) = tokio::join!(app.batches.acquire_many(all), app.pool.close());
+    drop(batches);
 }
 
 /// One micro-batch to its end; tells how many messages it had.

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use chappe_ids::ClaimId;
 use chappe_kit::{Error, Timestamp};
-use chappe_smtp::Outcome;
+use chappe_smtp::{Enhanced, Outcome};
 
 use crate::{
     app::{App, topic},
@@ -34,9 +34,9 @@ pub(super) struct Pending {
 pub(super) enum Sent {
     /// The pool knows.
     Answered(Outcome),
-    /// The relay was not reached.
-    Unreached,
-    /// It was not handed over: its consent had grown old.
+    /// The relay was not reached, and why.
+    Unreached(String),
+    /// It was not handed over: its consent had grown old, or this process ends.
     Not,
 }
 
@@ -109,19 +109,25 @@ fn bounce_of(sent: &Sent) -> Option<Bounce> {
 /// The state that follows from an answer.
 fn verdict(app: &App, pending: &Pending, sent: &Sent, now: Timestamp) -> Verdict {
     match sent {
-        Sent::Not => again(pending, now, false),
-        Sent::Unreached => {
-            let until = app.with_path(|path| path.failed(now));
-            in_time(pending, now, "the relay could not be reached").unwrap_or_else(|| again(pending, until, false))
-        }
+        Sent::Not => again(pending, now, false, None),
+        Sent::Unreached(why) => away(app, pending, now, why),
         Sent::Answered(Outcome::Deferred { code, enhanced, text }) if bounce::is_about_the_path(*code, *enhanced) => {
-            let until = app.with_path(|path| path.failed(now));
-            in_time(pending, now, &reply(*code, text)).unwrap_or_else(|| again(pending, until, false))
+            away(app, pending, now, &reply(*code, *enhanced, text))
         }
         Sent::Answered(outcome) => {
-            app.with_path(crate::domain::path::Path::worked);
+            app.path_worked();
             answered(app, pending, outcome, now)
         }
+    }
+}
+
+/// It waits until the relay is tried again, or is given up if that went on for as long as its class allows.
+fn away(app: &App, pending: &Pending, now: Timestamp, reason: &str) -> Verdict {
+    let until = app.path_failed(now);
+    if pending.first_attempt_at + retry::give_up_after(pending.message.class) < now {
+        rejected(pending, reason, Bounce::Soft)
+    } else {
+        again(pending, until, false, Some(reason))
     }
 }
 
@@ -137,38 +143,35 @@ fn answered(app: &App, pending: &Pending, outcome: &Outcome, now: Timestamp) -> 
     );
     match (outcome, next) {
         (Outcome::Accepted { .. }, _) => ended(pending, State::Accepted, None, vec!["email_sent", "email_delivered"]),
-        (Outcome::Deferred { code, text, .. }, Some(due_at)) => Verdict {
+        (Outcome::Deferred { code, enhanced, text }, Some(due_at)) => Verdict {
             state: State::Deferred,
-            reason: Some(short(&reply(*code, text))),
-            ..again(pending, due_at, true)
+            ..again(pending, due_at, true, Some(&reply(*code, *enhanced, text)))
         },
-        (Outcome::Deferred { code, text, .. }, None) => rejected(pending, &reply(*code, text), Bounce::Soft),
+        (Outcome::Deferred { code, enhanced, text }, None) => {
+            rejected(pending, &reply(*code, *enhanced, text), Bounce::Soft)
+        }
         (Outcome::Rejected { code, enhanced, text }, _) => {
-            rejected(pending, &reply(*code, text), bounce::classify(*code, *enhanced, text))
+            let bounce = bounce::classify(*code, *enhanced, text);
+            rejected(pending, &reply(*code, *enhanced, text), bounce)
         }
         (Outcome::Invalid { why }, _) => rejected(pending, why, Bounce::Soft),
         // Transactional mail is sent again under the same Message-ID, but not at once: a relay that always hangs up
         // would get it over and over.
-        (Outcome::Ambiguous { .. }, Some(due_at)) if message.class == Class::Transactional => {
-            again(pending, due_at, true)
+        (Outcome::Ambiguous { why }, Some(due_at)) if message.class == Class::Transactional => {
+            again(pending, due_at, true, Some(why))
         }
+        (Outcome::Late, _) => again(pending, now, false, None),
         (Outcome::Ambiguous { why } | Outcome::NotSent { why }, _) => {
             ended(pending, State::Unknown, Some(why), vec!["email_sent"])
         }
     }
 }
 
-/// To be given up, if it has been tried for as long as its class allows.
-fn in_time(pending: &Pending, now: Timestamp, reason: &str) -> Option<Verdict> {
-    let over = pending.first_attempt_at + retry::give_up_after(pending.message.class) < now;
-    over.then(|| rejected(pending, reason, Bounce::Soft))
-}
-
-fn again(pending: &Pending, due_at: Timestamp, counts: bool) -> Verdict {
+fn again(pending: &Pending, due_at: Timestamp, counts: bool, reason: Option<&str>) -> Verdict {
     Verdict {
         message: pending.message.key(),
         state: State::Queued,
-        reason: None,
+        reason: reason.map(short),
         due_at: Some(due_at),
         counts,
         events: Vec::new(),
@@ -195,8 +198,9 @@ fn ended(pending: &Pending, state: State, reason: Option<&str>, events: Vec<&'st
     }
 }
 
-fn reply(code: u16, text: &str) -> String {
-    format!("{code} {text}")
+fn reply(code: u16, enhanced: Option<Enhanced>, text: &str) -> String {
+    let enhanced = enhanced.map_or_else(String::new, |enhanced| format!(" {enhanced}"));
+    format!("{code}{enhanced} {text}")
 }
 
 fn short(text: &str) -> String {

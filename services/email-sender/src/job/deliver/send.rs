@@ -88,14 +88,15 @@ async fn hand_over(app: &App, envelope: Envelope, read_at: Timestamp) -> Sent {
     let Ok(_room) = app.window.acquire().await else {
         return Sent::Not;
     };
-    if read_at + CONSENT_AGE < app.now() {
+    let fresh_for = (read_at + CONSENT_AGE).micros() - app.now().micros();
+    let Ok(fresh_for) = u64::try_from(fresh_for).map(Duration::from_micros) else {
         return Sent::Not;
-    }
-    match app.pool.send_one(envelope).await {
-        Outcome::NotSent { why } => {
-            tracing::debug!("the relay was not reached: {why}");
-            Sent::Unreached
-        }
+    };
+    match app.pool.send_one_by(envelope, Instant::now() + fresh_for).await {
+        Outcome::Late => Sent::Not,
+        // The pool gave back what it had not begun.
+        Outcome::NotSent { .. } if app.runtime.lifecycle.is_stopping() => Sent::Not,
+        Outcome::NotSent { why } => Sent::Unreached(why),
         outcome => Sent::Answered(outcome),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use axum::body::Bytes;
 use chappe_ids::ProjectId;
 use chappe_kit::{
-    Clock, MasterKey,
+    Clock, Error, ErrorKind, MasterKey,
     grpc::{CallKey, Peer, peer::Connector},
 };
 use chappe_proto::{
@@ -173,13 +173,13 @@ fn answered(frames: Vec<u8>) -> Response<Body> {
 /// As identity does it: the key first, then what it should open.
 fn authenticate(request: AuthenticateRequest) -> Result<AuthenticateResponse, Status> {
     if request.rest_key != REST_KEY {
-        return Err(Status::unauthenticated("invalid REST API key or project"));
+        return Err(wrong_key());
     }
     match request.scope {
         None => Err(Status::invalid_argument("scope: name a project key or an app key")),
         Some(Scope::ProjectKey(key)) if key == PROJECT_KEY => Ok(opened("")),
         Some(Scope::AppKey(key)) if key == APP_KEY => Ok(opened(&uuid::Uuid::from_u128(8).to_string())),
-        Some(_) => Err(Status::unauthenticated("invalid REST API key or project")),
+        Some(_) => Err(wrong_key()),
     }
 }
 
@@ -188,4 +188,10 @@ fn opened(app_id: &str) -> AuthenticateResponse {
         project_id: project().to_string(),
         app_id: app_id.to_owned(),
     }
+}
+
+/// What identity says.
+fn wrong_key() -> Status {
+    let message = "invalid REST API key or project";
+    Error::new(ErrorKind::Unauthenticated, "KEY_INVALID", message).into()
 }

@@ -154,7 +154,7 @@ fn root(object: RawObject, faults: &mut Faults) -> Attributes {
 fn label(kind: Option<Kind>) -> Result<Option<Value>, Reason> {
     match kind {
         None => Ok(None),
-        Some(Kind::StringValue(text)) if (1..=MAX_LABEL).contains(&text.chars().count()) => {
+        Some(Kind::StringValue(text)) if (1..=MAX_LABEL).contains(&text.chars().count()) && !text.contains('\0') => {
             Ok(Some(Value::String(text)))
         }
         Some(_) => Err(Reason::Label),
@@ -167,7 +167,7 @@ fn tags(kind: Option<Kind>) -> Result<Option<Value>, Reason> {
         Some(Kind::ListValue(list)) => value::strings(list.items).ok_or(Reason::Tags)?,
         Some(_) => return Err(Reason::Tags),
     };
-    let fits = |tag: &String| (1..=MAX_TAG).contains(&tag.chars().count());
+    let fits = |tag: &String| (1..=MAX_TAG).contains(&tag.chars().count()) && !tag.contains('\0');
     if items.len() > MAX_TAGS || !items.iter().all(fits) {
         return Err(Reason::Tags);
     }

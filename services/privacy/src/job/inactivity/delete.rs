@@ -1,7 +1,9 @@
-//! One batch: deleted in profile-store, unlinked in identity, and only then counted here.
+//! One batch: deleted in profile-store, erased wherever else something is kept of it, unlinked in identity, and only
+//! then counted here.
 //!
 //! A worker that dies in between leaves the cursor where it was. The next one asks for the same batch of the same
-//! run, and profile-store answers what it answered before: the same profiles are unlinked, and counted once.
+//! run, and profile-store answers what it answered before: the same profiles are erased and unlinked, and counted
+//! once. Identity is last: as long as something is left of a profile, a removal must find it.
 
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use chappe_kit::{
 };
 use chappe_proto::{
     identity::UnlinkProfilesRequest,
+    privacy::{EraseSubjectRequest, Subject},
     profile::{DeleteInactiveRequest, DeleteInactiveResponse},
 };
 
@@ -24,8 +27,10 @@ use crate::{
     telemetry,
 };
 
-/// How long profile-store may take for a batch.
+/// How long a service may take for a batch.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// Participants with a method of their own for a batch.
+const ASKED_OTHERWISE: [&str; 2] = ["identity", "profile-store"];
 
 pub(super) async fn step(app: &App, fence: &Fence, run: &mut Run) -> Result<(), Error> {
     if app.config.kill_switch {
@@ -37,6 +42,7 @@ pub(super) async fn step(app: &App, fence: &Fence, run: &mut Run) -> Result<(), 
     }
     let batch = delete(app, run, room).await?;
     let deleted = batch.profile_ids.len();
+    erase(app, run, &batch.profile_ids).await?;
     unlink(app, run, batch.profile_ids).await?;
     run.deleted += i64::try_from(deleted).unwrap_or(i64::MAX);
     run.state = if batch.next_after_profile_id.is_empty() {
@@ -64,6 +70,32 @@ async fn delete(app: &App, run: &Run, room: i64) -> Result<DeleteInactiveRespons
         async move { profile_store.delete_inactive(request).await }
     });
     Ok(answer.await?.into_inner())
+}
+
+/// Erases what the other services keep under the ids of profiles that are gone: no removal could name them any more.
+async fn erase(app: &App, run: &Run, profile_ids: &[String]) -> Result<(), Error> {
+    if profile_ids.is_empty() {
+        return Ok(());
+    }
+    // Without an identifier: what is kept by custom id stays, and nobody is kept away.
+    let request = EraseSubjectRequest {
+        subject: Some(Subject {
+            identifier: None,
+            profile_ids: profile_ids.to_vec(),
+        }),
+    };
+    for participant in &app.participants {
+        if ASKED_OTHERWISE.contains(&participant.name) {
+            continue;
+        }
+        let answer = retrying(|| {
+            let mut client = participant.client.clone();
+            let request = with_deadline(call(run.project, request.clone()), DEADLINE);
+            async move { client.erase_subject(request).await }
+        });
+        answer.await?;
+    }
+    Ok(())
 }
 
 async fn unlink(app: &App, run: &Run, profile_ids: Vec<String>) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! Whose profile is it? What was found is written down before anything is erased: afterwards identity could not
-//! answer any more.
+//! answer any more. A custom id is looked up by every attempt: another profile may have taken the place of the first
+//! before the block was durable. An installation goes on as somebody new, so it is looked up once.
 
 use chappe_ids::ProfileId;
 use chappe_kit::{
@@ -19,8 +20,11 @@ use crate::{
 };
 
 pub(super) async fn profiles(app: &App, work: &Work) -> Result<Vec<ProfileId>, Error> {
-    if let Some(found) = &work.request.profiles {
-        return Ok(found.clone());
+    let known = work.request.profiles.as_ref();
+    if let Some(known) = known
+        && !work.target.is_blocked()
+    {
+        return Ok(known.clone());
     }
     let resolved = resolve(app, work).await?;
     let now = app.runtime.clock.now();
@@ -28,6 +32,7 @@ pub(super) async fn profiles(app: &App, work: &Work) -> Result<Vec<ProfileId>, E
         .write(async |txn| {
             store::request::hold(txn, work.held, now).await?;
             let mut found = resolved.clone();
+            found.extend(known.into_iter().flatten());
             if work.request.kind == Kind::Remove {
                 // A removal in progress may have unlinked the profile already: both finish with it.
                 let others = store::request::profiles_in_removal(txn, work.held.project, &work.request.target_hash);
@@ -35,6 +40,9 @@ pub(super) async fn profiles(app: &App, work: &Work) -> Result<Vec<ProfileId>, E
             }
             found.sort_unstable();
             found.dedup();
+            if known.is_some_and(|known| *known != found) {
+                store::participant::begin_anew(txn, work.held).await?;
+            }
             store::request::set_profiles(txn, work.held, &found).await?;
             let hash = |profile: &ProfileId| profile_hash(&app.keys.subject, work.held.project, *profile);
             let mut hashes: Vec<_> = found.iter().map(hash).collect();

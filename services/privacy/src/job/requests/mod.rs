@@ -1,6 +1,6 @@
 //! Requests are worked on until they are done, whatever happens in between.
 //!
-//! A worker claims a request and takes it through find, then block, erase and verify, or review. Every step may be
+//! A worker claims a request and takes it through block, find, erase and verify, or find and review. Every step may be
 //! repeated, and what it came to is written down under the claim, so whoever takes over goes on from there.
 
 mod block;
@@ -121,6 +121,9 @@ async fn work(app: &App, held: Held) -> Result<(), Error> {
     let target = request.target.clone().ok_or_else(lost)?;
     let work = Work { held, request, target };
 
+    if work.request.kind == Kind::Remove {
+        block::in_identity(app, &work).await?;
+    }
     let profiles = find::profiles(app, &work).await?;
     if profiles.is_empty() && !work.target.may_be_held_without_profile() {
         return finish::done(app, &work, USER_NOT_FOUND).await;

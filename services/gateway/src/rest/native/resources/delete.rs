@@ -6,6 +6,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
+use chappe_ids::ProjectId;
 use chappe_kit::{
     Error, ErrorKind,
     grpc::{call, retrying},
@@ -13,7 +14,7 @@ use chappe_kit::{
 use chappe_proto::types::DeleteResourceRequest;
 use serde_json::json;
 
-use super::{Kind, kind_of_path};
+use super::{Kind, existing, kind_of_path, references};
 use crate::{
     App,
     rest::{Answer, Params, answer, native::admit_reader},
@@ -39,6 +40,9 @@ pub(in crate::rest::native) async fn handle(
             .await?
         };
     }
+    if let Some(key) = kind.referred_to_as() {
+        refuse_in_use(&app, project, &request, key).await?;
+    }
     match kind {
         Kind::Project => {
             let message = "a Project cannot be deleted";
@@ -48,4 +52,28 @@ pub(in crate::rest::native) async fn handle(
         Kind::Automation => delete!(automation),
     };
     Ok(answer(StatusCode::OK, &json!({})))
+}
+
+/// What an automation sends or sends from cannot be taken away from it: its messages would have nowhere to go.
+async fn refuse_in_use(app: &App, project: ProjectId, request: &DeleteResourceRequest, key: &str) -> Result<(), Error> {
+    let DeleteResourceRequest { kind, name } = request;
+    for automation in existing(app, project, Kind::Automation, "").await? {
+        let spec = automation
+            .spec
+            .as_ref()
+            .map(chappe_proto::from_struct)
+            .unwrap_or_default();
+        if references::refers(&spec, key, name) {
+            let user = automation.name;
+            let message = format!(
+                "the Automation {user} sends with the {kind} {name}: apply {user} without it, or delete {user} first"
+            );
+            return Err(Error::new(
+                ErrorKind::FailedPrecondition,
+                "FAILED_PRECONDITION",
+                message,
+            ));
+        }
+    }
+    Ok(())
 }

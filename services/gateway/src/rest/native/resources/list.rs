@@ -37,7 +37,7 @@ pub(in crate::rest::native) async fn one(
     let kind = kind_of_path(&kind)?;
     let resources = existing(&app, project, kind, &name).await?;
     if resources.is_empty() {
-        return Err(Error::not_found(kind.name()).into());
+        return Err(Error::not_found(&format!("{} {name}", kind.name())).into());
     }
     Ok(listed(&resources))
 }

@@ -35,12 +35,22 @@ impl Kind {
         }
     }
 
+    /// The key by which send steps name it.
+    const fn referred_to_as(self) -> Option<&'static str> {
+        match self {
+            Self::Sender => Some("sender"),
+            Self::Template => Some("template"),
+            Self::Project | Self::Automation => None,
+        }
+    }
+
     /// The kind of this name, or what to say instead.
     fn parse(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|kind| kind.name() == name);
         found.ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
-            format!("kind {name} is not known to this version; known kinds: {known}")
+            let meant = chappe_kit::did_you_mean(name, Self::ALL.map(Self::name));
+            format!("kind {name} is not known to this version{meant}; known kinds: {known}")
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chappe_kit::did_you_mean;
 use chappe_proto::types::Fault;
 use serde_json::{Map, Value as Json};
 
@@ -68,7 +69,10 @@ impl Known {
         {
             fault(
                 "template",
-                format!("there is no Template {name}: apply it with this document or before"),
+                format!(
+                    "there is no Template {name}{}: apply it with this document or before",
+                    did_you_mean(name, self.templates.iter().map(String::as_str))
+                ),
             );
         }
         let Some(name) = send["sender"].as_str() else {
@@ -77,7 +81,10 @@ impl Known {
         match (self.senders.get(name), send["class"].as_str()) {
             (None, _) => fault(
                 "sender",
-                format!("there is no Sender {name}: apply it with this document or before"),
+                format!(
+                    "there is no Sender {name}{}: apply it with this document or before",
+                    did_you_mean(name, self.senders.keys().map(String::as_str))
+                ),
             ),
             (Some(class), Some(written)) if class != written => {
                 fault(
@@ -88,6 +95,18 @@ impl Known {
             _ => {}
         }
     }
+}
+
+/// Whether a send step of the automation, wherever it stands, has this name under this key.
+pub(super) fn refers(automation: &Map<String, Json>, key: &str, name: &str) -> bool {
+    automation.iter().any(|(member, value)| match value {
+        Json::Object(send) if member == "send" => send.get(key).is_some_and(|it| it == name),
+        Json::Object(object) => refers(object, key, name),
+        Json::Array(items) => items
+            .iter()
+            .any(|item| item.as_object().is_some_and(|item| refers(item, key, name))),
+        _ => false,
+    })
 }
 
 #[cfg(test)]
@@ -140,12 +159,41 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_was_mistyped_is_suggested() {
+        let steps = json!([{"send": {"template": "helo", "sender": "shpo"}}]);
+        assert_eq!(
+            faults(&steps),
+            [
+                "spec.steps[0].send.template: there is no Template helo (did you mean hello?): apply it with this \
+                 document or before",
+                "spec.steps[0].send.sender: there is no Sender shpo (did you mean shop?): apply it with this document \
+                 or before",
+            ]
+        );
+    }
+
+    #[test]
     fn a_class_must_be_that_of_the_sender() {
         let steps = json!([{"send": {"template": "hello", "sender": "shop", "class": "transactional"}}]);
         assert_eq!(
             faults(&steps),
             ["spec.steps[0].send.class: the Sender shop is marketing: leave class out or write marketing"]
         );
+    }
+
+    #[test]
+    fn a_reference_is_found_wherever_it_stands() {
+        let send = json!({"send": {"template": "hello", "sender": "shop"}});
+        for steps in [
+            json!([send]),
+            json!([{"branch": {"if": {}, "then": [], "else": [send]}}]),
+            json!([{"split": [{"weight": 1, "steps": [{"delay": "1h"}, send]}]}]),
+        ] {
+            let spec = json!({"steps": steps});
+            let refers = |key, name| refers(spec.as_object().unwrap(), key, name);
+            assert!(refers("template", "hello") && refers("sender", "shop"), "{spec}");
+            assert!(!refers("template", "shop") && !refers("sender", "hello"), "{spec}");
+        }
     }
 
     #[test]

@@ -114,3 +114,21 @@ fn a_key_names_events_by_their_place() {
     );
     assert_eq!(first[1], Some(chappe_ids::event_id_from_client(keyed.project, "mine")));
 }
+
+#[test]
+fn text_that_no_store_can_hold_is_refused_alone() {
+    let (kept, faults) = events(&json!([
+        {"name": "e", "attributes": {"$label": "a\u{0}b"}},
+        {"name": "e", "attributes": {"$tags": ["ok", "a\u{0}b"]}},
+        {"name": "e", "attributes": {"text": "a\u{0}b"}},
+        {"name": "e"}
+    ]));
+    assert_eq!(kept.len(), 1);
+    let faults: Vec<_> = faults.iter().map(|fault| fault.0.as_str()).collect();
+    let expected = [
+        "events[0].attributes.$label",
+        "events[1].attributes.$tags",
+        "events[2].attributes.text",
+    ];
+    assert_eq!(faults, expected);
+}
