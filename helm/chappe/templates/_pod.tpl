@@ -139,7 +139,7 @@ spec:
     {{- if .server }}
     - name: config
       configMap:
-        name: {{ include "chappe.fullname" .root }}
+        name: {{ include "chappe.fullname" .root }}-config
     {{- end }}
     {{- if .secrets }}
     - name: secrets

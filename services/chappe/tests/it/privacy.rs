@@ -1,11 +1,15 @@
 use chappe_testkit::for_each_backend;
 
-for_each_backend!(a_review_holds_one_person_and_an_erasure_removes_her);
+for_each_backend!(
+    a_review_holds_one_person_and_an_erasure_removes_her,
+    what_no_store_can_hold_is_the_callers_fault,
+);
 
 mod suite {
     use std::{fs::File, io::Read as _, path::Path};
 
     use chappe_testkit::TestDb;
+    use reqwest::StatusCode;
     use serde_json::{Value as Json, json};
     use zip::ZipArchive;
 
@@ -85,6 +89,22 @@ spec:
         assert_eq!((&status["profiles"], &status["events"]), (&json!(1), &json!(2)));
         assert_eq!(recipients(&mesh.rest).await, ["bob@example.org", "bob@example.org"]);
         is_gone().await;
+    }
+
+    pub(super) async fn what_no_store_can_hold_is_the_callers_fault(db: TestDb) {
+        let installation = Installation::new(&db).await;
+        let mesh = installation.start().await;
+        for kind in ["Project", "Sender", "Template", "Automation"] {
+            let path = format!("/chappe/v1/resources/{kind}/a%00b");
+            let answer = mesh.rest.get(&path).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{kind}");
+        }
+        let body = json!({"type": "remove", "custom_id": "a\0b"}).to_string();
+        let answer = mesh.rest.post("/chappe/v1/privacy/requests").body(body);
+        let answer = answer.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        let error: Json = answer.json().await.unwrap();
+        assert_eq!(error["error"]["reason"], "INVALID_FIELD");
     }
 
     fn assert_archive(archive: &Path) {

@@ -27,8 +27,12 @@ impl Rest {
 
     /// An update of profiles.
     pub(crate) fn post_update(&self, body: &(impl ToString + ?Sized)) -> RequestBuilder {
-        let url = format!("{}/2.11/profiles/update", self.url());
-        self.open(self.http.post(url)).body(body.to_string())
+        self.post("/2.11/profiles/update").body(body.to_string())
+    }
+
+    /// A call with the credentials of the project that has a body.
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.open(self.http.post(format!("{}{path}", self.url())))
     }
 
     /// Updates profiles, which has to be accepted whole.
