@@ -2,7 +2,7 @@
 The one pod template, so that hardening cannot drift between Deployments, Jobs and tests. Takes
   root, component, settings   of whom
   containers                  list of { name, args } over the one image
-  secrets                     as chappe.secrets gives them
+  secrets                     as chappe.secrets gives them, as a list
   env                         more variables, as YAML
   server                      whether it listens: ports, probes, configuration file, an orderly end
   account                     service account; none for what runs before the chart's own exist

@@ -28,7 +28,7 @@ profile-store:
 {{- $at := printf "services.%s" .component -}}
 {{- $scaler := $settings.autoscaling -}}
 {{- if hasKey $settings "keda" -}}
-{{- fail (printf "%s.keda is not a setting: choose one scaler with %s.autoscaling.kind, which is none, hpa or keda" $at $at) -}}
+{{- fail (printf "%s.keda is not a setting: choose one scaler with %s.autoscaling.kind, none, hpa or keda" $at $at) -}}
 {{- end -}}
 {{- if ne $scaler.kind "none" -}}
 {{- if gt (int $scaler.minReplicas) (int $scaler.maxReplicas) -}}
@@ -37,12 +37,12 @@ profile-store:
 {{- end -}}
 {{- if eq $scaler.kind "hpa" -}}
 {{- if lt (int $scaler.minReplicas) 2 -}}
-{{- fail (printf "%s.autoscaling.minReplicas must be 2 or more with kind hpa: one pod cannot be drained without an outage" $at) -}}
+{{- fail (printf "%s.autoscaling.minReplicas must be 2 or more: a single pod cannot be drained unnoticed" $at) -}}
 {{- end -}}
 {{- end -}}
 {{- if dig "pdb" "enabled" false $own -}}
 {{- if le (include "chappe.floor" $settings | int) 1 -}}
-{{- fail (printf "%s.pdb.enabled needs 2 or more replicas: with one, a budget blocks every drain of its node" $at) -}}
+{{- fail (printf "%s.pdb.enabled needs 2 replicas or more: with one, a budget blocks every drain" $at) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $settings -}}
@@ -53,17 +53,18 @@ profile-store:
 {{- if eq .autoscaling.kind "none" -}}{{ .replicas }}{{- else -}}{{ .autoscaling.minReplicas }}{{- end -}}
 {{- end }}
 
-{{/* The secrets of a component as files: `file`, `variable` that names the file, Secret `name`, `key`. */}}
+{{/* Secrets as files: which (`names`), and the values that tell where they are (`sources`). */}}
 {{- define "chappe.secrets" -}}
-{{- $values := .root.Values -}}
-{{- range .stores }}
-{{- if eq . "database" }}
-- { file: database-url, variable: CHAPPE__DATABASE__URL_FILE, name: {{ $values.database.existingSecret }}, key: {{ $values.database.key }} }
-{{- else if eq . "redis" }}
-- { file: redis-url, variable: CHAPPE__COORDINATION__REDIS_URL_FILE, name: {{ $values.redis.existingSecret }}, key: {{ $values.redis.key }} }
-{{- else if eq . "smtp" }}
-- { file: smtp-url, variable: CHAPPE__EMAIL_SENDER__SMTP_URL_FILE, name: {{ $values.smtp.existingSecret }}, key: {{ $values.smtp.key }} }
+{{- $sources := .sources -}}
+{{- $variables := dict
+  "database" "CHAPPE__DATABASE__URL_FILE"
+  "redis" "CHAPPE__COORDINATION__REDIS_URL_FILE"
+  "smtp" "CHAPPE__EMAIL_SENDER__SMTP_URL_FILE"
+  "masterKey" "CHAPPE__KEYS__MASTER_FILE" -}}
+{{- range .names }}
+- file: {{ kebabcase . }}
+  variable: {{ index $variables . }}
+  name: {{ (index $sources .).existingSecret }}
+  key: {{ (index $sources .).key }}
 {{- end }}
-{{- end }}
-- { file: master-key, variable: CHAPPE__KEYS__MASTER_FILE, name: {{ $values.masterKey.existingSecret }}, key: {{ $values.masterKey.key }} }
 {{- end }}

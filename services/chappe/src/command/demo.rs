@@ -10,7 +10,10 @@ use crate::{
     cli::Output,
     client::Client,
     demo::{self, Size, report},
-    mesh::embedded::{self, Embedded},
+    mesh::{
+        embedded::{self, Embedded},
+        process::Signals,
+    },
     output,
     settings::{Listen, Settings},
 };
@@ -43,6 +46,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     };
     telemetry::init_logs(&log)?;
     let directory = tempfile::tempdir().context("cannot make a directory for the demonstration")?;
+    let mut signals = Signals::listen()?;
     let mesh = Embedded::start(settings(), directory.path()).await?;
     let size = Size {
         customers: args.customers,
@@ -52,7 +56,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     };
     let outcome = tokio::select! {
         outcome = demonstrate(&mesh, size) => outcome,
-        () = mesh.asked_to_stop() => Err(anyhow::anyhow!("stopped before the end")),
+        () = mesh.asked_to_stop(&mut signals) => Err(anyhow::anyhow!("stopped before the end")),
     };
     mesh.stop().await;
     let report = outcome?;

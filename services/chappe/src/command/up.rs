@@ -6,7 +6,10 @@ use anyhow::Result;
 use chappe_kit::{config, telemetry};
 
 use crate::{
-    mesh::embedded::{self, Embedded},
+    mesh::{
+        embedded::{self, Embedded},
+        process::Signals,
+    },
     output,
     settings::Flags,
 };
@@ -27,6 +30,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     telemetry::init_logs(&settings.log)?;
+    let mut signals = Signals::listen()?;
     let mesh = Embedded::start(settings, &args.data_dir).await?;
     let at = mesh.credentials();
     output::line(&format!(
@@ -36,6 +40,6 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     if mesh.mailbox().is_some() {
         eprintln!("e-mails stay here: {}", at.smtp_capture_url);
     }
-    mesh.asked_to_stop().await;
+    mesh.asked_to_stop(&mut signals).await;
     Ok(mesh.stop().await)
 }

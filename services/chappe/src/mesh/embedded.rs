@@ -20,7 +20,7 @@ use super::{
     database, first_start,
     listeners::{Listeners, reachable},
     part::{self, Part},
-    process,
+    process::{self, Signals},
 };
 use crate::{
     capture::{self, CaptureSubject, Mailbox},
@@ -108,8 +108,8 @@ impl Embedded {
     }
 
     /// Waits until somebody asks for the end.
-    pub(crate) async fn asked_to_stop(&self) {
-        process::asked_to_stop(&self.lifecycle).await;
+    pub(crate) async fn asked_to_stop(&self, signals: &mut Signals) {
+        signals.asked_to_stop(&self.lifecycle).await;
     }
 
     /// Ends in order.

@@ -6,5 +6,5 @@ pub(crate) mod embedded;
 pub(crate) mod first_start;
 mod listeners;
 mod part;
-mod process;
+pub(crate) mod process;
 pub(crate) mod single;

@@ -1,8 +1,10 @@
-//! What every form of the process does alike: probing its own health, waiting for a signal, and ending.
+//! What every form of the process does alike: probing its own health, waiting for a signal and ending.
 
 use std::{process::ExitCode, time::Duration};
 
 use chappe_kit::{Lifecycle, health::Health, lifecycle::TaskKind};
+#[cfg(unix)]
+use tokio::signal::unix;
 
 /// How often readiness is probed.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
@@ -22,22 +24,39 @@ pub(super) fn probe(lifecycle: &Lifecycle, health: Health) {
     });
 }
 
-/// Waits for SIGINT, SIGTERM or the failure of an essential task.
-pub(super) async fn asked_to_stop(lifecycle: &Lifecycle) {
+/// SIGINT and SIGTERM, from when this is made: before, they end the process at once, and none may get lost between.
+pub(crate) struct Signals {
     #[cfg(unix)]
-    let terminated = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+    interrupt: unix::Signal,
+    #[cfg(unix)]
+    terminate: unix::Signal,
+}
+
+impl Signals {
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            interrupt: unix::signal(unix::SignalKind::interrupt())?,
+            #[cfg(unix)]
+            terminate: unix::signal(unix::SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for a signal or the failure of an essential task.
+    pub(crate) async fn asked_to_stop(&mut self, lifecycle: &Lifecycle) {
+        #[cfg(unix)]
+        let signal = async {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+        };
+        #[cfg(not(unix))]
+        let signal = async { drop(tokio::signal::ctrl_c().await) };
+        tokio::select! {
+            () = signal => {}
+            () = lifecycle.stopping() => {}
         }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
-        () = lifecycle.stopping() => {}
     }
 }
 

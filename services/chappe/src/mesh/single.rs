@@ -12,7 +12,13 @@ use chappe_kit::{
 };
 use tonic::service::Routes;
 
-use super::{context::Context, database, listeners::reachable, part, process};
+use super::{
+    context::Context,
+    database,
+    listeners::reachable,
+    part,
+    process::{self, Signals},
+};
 use crate::{output, settings::Settings};
 
 /// How often a schema that is too old is looked at again.
@@ -20,6 +26,7 @@ const SCHEMA_POLL: Duration = Duration::from_secs(1);
 
 /// Runs a service until it is asked to stop.
 pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<ExitCode> {
+    let mut signals = Signals::listen()?;
     if settings.database.url.is_empty() && database::STATEFUL.contains(&service) {
         bail!("{service} needs PostgreSQL: set --database-url or CHAPPE__DATABASE__URL_FILE");
     }
@@ -59,7 +66,7 @@ pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<Exi
     let admin = admin::serve(admin_listener, health.clone(), metrics, lifecycle.clone());
     lifecycle.spawn(TaskKind::Essential, "admin", admin);
 
-    if !schema_is_current(&context, &lifecycle).await {
+    if !schema_is_current(&context, &lifecycle, &mut signals).await {
         return Ok(process::stop(&lifecycle, &health).await);
     }
     if service == gateway::NAME {
@@ -88,7 +95,7 @@ pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<Exi
         part.start();
     }
     ready(&health, &lifecycle, service, &addresses).await?;
-    process::asked_to_stop(&lifecycle).await;
+    signals.asked_to_stop(&lifecycle).await;
     Ok(process::stop(&lifecycle, &health).await)
 }
 
@@ -108,7 +115,7 @@ fn admits_clients(service: &str) -> bool {
 }
 
 /// Waits, unready, until the schema is as new as this version; `false` when asked to stop before.
-async fn schema_is_current(context: &Context, lifecycle: &Lifecycle) -> bool {
+async fn schema_is_current(context: &Context, lifecycle: &Lifecycle, signals: &mut Signals) -> bool {
     let mut told = false;
     loop {
         match context.pending().await {
@@ -124,7 +131,7 @@ async fn schema_is_current(context: &Context, lifecycle: &Lifecycle) -> bool {
             Err(error) => error.log("reading the version of the schema"),
         }
         tokio::select! {
-            () = process::asked_to_stop(lifecycle) => return false,
+            () = signals.asked_to_stop(lifecycle) => return false,
             _ = lifecycle.pause(SCHEMA_POLL) => {}
         }
     }
