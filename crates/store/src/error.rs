@@ -59,7 +59,7 @@ pub fn classify(error: DbErr) -> Error {
         Condition::Full => Error::new(
             ErrorKind::Unavailable,
             "STORAGE_FULL",
-            "the disk of the store is full; nothing was changed",
+            "the disk of the store is full: make room for it; nothing was changed",
         )
         .retry_after(RETRY_FULL)
         .because(Cause::of(&error)),

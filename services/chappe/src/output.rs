@@ -31,26 +31,33 @@ pub(crate) fn write(text: &str) -> Result<()> {
     }
 }
 
-/// Columns of a table that no terminal limits: a file or a pipe.
-const WIDTH_OF_FILES: u16 = 120;
-
 /// An empty table with these columns, in the manner of kubectl: no lines, and titles in capitals.
 pub(crate) fn table<'a>(columns: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    let terminal = console::Term::stdout().size_checked();
-    table.set_width(terminal.map_or(WIDTH_OF_FILES, |(_rows, columns)| columns));
+    table.load_style(presets::NOTHING);
+    // In a file or a pipe, a row is a line.
+    if let Some((_rows, columns)) = console::Term::stdout().size_checked() {
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(columns);
+    }
     table.set_header(columns.into_iter().map(|title| title.replace('_', " ").to_uppercase()));
     table
 }
 
-/// One line per member of an object.
+/// One line per member of an object, and per item of a list.
 pub(crate) fn members(object: &Value) -> Table {
     let mut table = table(["what", "value"]);
     for (key, value) in object.as_object().into_iter().flatten() {
-        table.add_row([key.replace('_', " "), cell(value)]);
+        let mut key = key.replace('_', " ");
+        match value.as_array().filter(|items| !items.is_empty()) {
+            None => drop(table.add_row([key, cell(value)])),
+            Some(items) => {
+                for item in items {
+                    table.add_row([std::mem::take(&mut key), cell(item)]);
+                }
+            }
+        }
     }
     table
 }
@@ -128,6 +135,15 @@ fn plain(key: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn every_item_of_a_list_has_its_line() {
+        let table = members(&json!({"state": "HELD", "brakes": ["ratio: a, b", "clock: c"], "none": []}));
+        let lines: Vec<_> = table.lines().map(|line| line.trim().to_owned()).collect();
+        assert_eq!(lines.len(), 5);
+        assert!(lines[2].starts_with("brakes") && lines[2].ends_with("ratio: a, b"), "{table}");
+        assert_eq!(lines[3], "clock: c");
+    }
 
     #[test]
     fn yaml_reads_back_as_what_was_printed() {

@@ -125,18 +125,13 @@ fn table(found: &Value) -> Table {
 }
 
 fn message_table(found: &Value) -> Table {
-    let columns = [
-        "enqueued_at",
-        "state",
-        "reason",
-        "template",
-        "step",
-        "attempts",
-        "message_id",
-    ];
-    let mut table = output::table(columns.map(|column| column));
+    const COLUMNS: [&str; 5] = ["state", "attempts", "template", "step", "reason"];
+    let mut table = output::table(["enqueued_at"].into_iter().chain(COLUMNS));
     for message in found["messages"].as_array().into_iter().flatten() {
-        table.add_row(columns.map(|column| output::cell(&message[column])));
+        let enqueued_at = message["enqueued_at"].as_str().unwrap_or_default();
+        let to_the_second = enqueued_at.split('.').next().unwrap_or_default().trim_end_matches('Z');
+        let cells = COLUMNS.map(|column| output::cell(&message[column]));
+        table.add_row([format!("{to_the_second}Z")].into_iter().chain(cells));
     }
     table
 }
