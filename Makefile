@@ -9,7 +9,7 @@ export CARGO_PROFILE_DEV_DEBUG := 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test lint fmt lint-format lint-proto lint-chart lint-dependencies lint-house lint-clippy
+.PHONY: help build run demo test bench lint fmt lint-format lint-proto lint-chart lint-dependencies lint-house lint-clippy
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ demo: build ## Send real traffic through a temporary mesh and show what came out
 
 test: ## Run all tests against a private PostgreSQL and Redis, and against SQLite
 	scripts/backends.sh cargo test $(CARGO_FLAGS) --no-fail-fast
+
+bench: ## Measure a release build beside what the machine can do
+	cargo build $(CARGO_FLAGS) --release
+	scripts/backends.sh target/release/bench
 
 lint: lint-format lint-proto lint-chart lint-dependencies lint-house lint-clippy ## Run all checks, cheapest first
 

@@ -1,5 +1,6 @@
 //! The generated contracts of the mesh, and the few conversions that every reader of them needs.
 
+pub mod edges;
 mod json;
 
 pub use json::{from_struct, to_struct};

@@ -16,6 +16,10 @@ use crate::{DatabaseConfig, IntoError as _, RowExt as _, Sql, error::is_write_co
 /// How long SQLite waits for another process before it says that the database is busy.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long PostgreSQL keeps a transaction open, and its locks, for a process that says nothing. One that stands still, or
+/// is cut off without a word, would stop every other otherwise. Shorter than any lease.
+const MAX_IDLE_IN_TRANSACTION: &str = "5s";
+
 /// How often one transaction is run before its conflict is the caller's.
 const MAX_ATTEMPTS: u32 = 6;
 
@@ -216,7 +220,10 @@ async fn open_postgres(config: &DatabaseConfig, service: &str) -> Result<Db, Err
     let schema = service.replace('-', "_");
     let mut pool = options(config);
     pool.set_schema_search_path(format!("\"{schema}\""))
-        .set_application_name(format!("chappe-{service}"));
+        .set_application_name(format!("chappe-{service}"))
+        .map_sqlx_postgres_opts(|options| {
+            options.options([("idle_in_transaction_session_timeout", MAX_IDLE_IN_TRANSACTION)])
+        });
     let pool = Database::connect(pool).await.db()?;
     create_schema(&pool, &schema).await?;
     Ok(Db {

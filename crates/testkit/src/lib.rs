@@ -1,13 +1,15 @@
-//! What tests stand on: throw-away stores, a way to run the same test on each of them, and peers that
-//! answer as they are told.
+//! What tests stand on: throw-away stores, a way to run the same test on each of them, peers that answer as they
+//! are told, and a relay that remembers every mail.
 
 mod db;
 mod env;
+mod inbox;
 mod peer;
 mod redis;
 
 pub use db::TestDb;
-pub use peer::FakePeer;
+pub use inbox::{Inbox, Mail};
+pub use peer::{FakePeer, rightful};
 pub use redis::TestRedis;
 
 /// Runs each named test of the module `suite` on SQLite and on PostgreSQL.

@@ -9,17 +9,19 @@ use crate::command;
 /// What stands below the list of commands.
 const EXAMPLES: &str = "\
 Examples:
-  chappe up                            everything in one process; data in ./chappe-data, REST on port 8080
-  chappe apply -f shop.yaml            makes senders, templates and automations be as written
-  chappe import events history.csv     brings in what happened before
-  chappe status                        counts; `chappe get messages` tells what became of each e-mail
-  chappe privacy erase ada             forgets a person
-  chappe inactivity run --dry-run      tells whom a run would delete
+  chappe up                           everything in one process
+  chappe apply -f shop.yaml           senders, templates, automations as written
+  chappe import events history.csv    what happened before
+  chappe status                       counts
+  chappe get messages                 what became of each e-mail
+  chappe privacy erase ada            forgets a person
+  chappe inactivity run --dry-run     tells how many a run would delete
 
-Commands that talk to a running Chappe find it by the credentials file in --data-dir, or by CHAPPE_ENDPOINT,
-CHAPPE_TOKEN and CHAPPE_PROJECT. Results go to stdout, all else to stderr.
+Commands find a running Chappe by the credentials file in --data-dir, or by
+CHAPPE_ENDPOINT, CHAPPE_TOKEN and CHAPPE_PROJECT. Results go to stdout, all
+else to stderr.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 42 a safety brake held an inactivity run";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 42 held by a safety brake";
 
 /// Self-hosted customer data that turns into the right e-mails, and is forgotten when it must be.
 #[derive(Debug, Parser)]

@@ -12,6 +12,10 @@ use crate::{cli::Target, credentials::Credentials};
 /// Longest wait for an answer: the gateway's own deadline is shorter.
 const TIMEOUT: Duration = Duration::from_secs(70);
 
+/// Where keys that open nothing come from.
+pub(crate) const CREDENTIALS: &str =
+    "look at --token and --project, CHAPPE_TOKEN and CHAPPE_PROJECT, or at the --data-dir they come from";
+
 /// A gateway and what opens it.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
@@ -145,9 +149,7 @@ impl Refusal {
         let said = said.iter().find_map(|pointer| self.body.pointer(pointer)?.as_str());
         let said = said.map_or_else(|| format!("the gateway answered {}", self.status), ToOwned::to_owned);
         if self.status == StatusCode::UNAUTHORIZED {
-            format!(
-                "{said}: look at --token and --project, CHAPPE_TOKEN and CHAPPE_PROJECT, or at the --data-dir they come from"
-            )
+            format!("{said}: {CREDENTIALS}")
         } else {
             said
         }

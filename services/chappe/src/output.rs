@@ -141,7 +141,10 @@ mod tests {
         let table = members(&json!({"state": "HELD", "brakes": ["ratio: a, b", "clock: c"], "none": []}));
         let lines: Vec<_> = table.lines().map(|line| line.trim().to_owned()).collect();
         assert_eq!(lines.len(), 5);
-        assert!(lines[2].starts_with("brakes") && lines[2].ends_with("ratio: a, b"), "{table}");
+        assert!(
+            lines[2].starts_with("brakes") && lines[2].ends_with("ratio: a, b"),
+            "{table}"
+        );
         assert_eq!(lines[3], "clock: c");
     }
 

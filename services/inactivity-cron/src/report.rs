@@ -39,6 +39,11 @@ impl Report {
         }
     }
 
+    /// Whether a brake held the run before it deleted anything.
+    pub fn is_held(&self) -> bool {
+        self.state == "HELD"
+    }
+
     /// 0 done (a dry run included), 42 held or halted by a brake, 1 anything else.
     pub fn exit_code(&self) -> u8 {
         match self.state.as_str() {

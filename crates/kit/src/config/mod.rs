@@ -80,6 +80,10 @@ fn describe(error: &figment::Error) -> String {
                 format!("there is no such setting{}", told(name, known))
             }
             Kind::UnknownVariant(word, known) => format!("{word} is not known{}", told(word, known)),
+            // What stands in the place of a section may be a secret that belongs into it.
+            Kind::InvalidType(_, expected) if expected.starts_with("struct ") => {
+                "is a section; set what is below it".to_owned()
+            }
             Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
                 format!("found {found}, expected {}", in_words(expected))
             }
@@ -110,7 +114,6 @@ fn in_words(expected: &str) -> &str {
         "i64" => "a whole number",
         "f64" => "a number",
         "a string" => "text",
-        other if other.starts_with("struct ") => "the settings below it",
         other => other,
     }
 }
@@ -232,8 +235,8 @@ mod tests {
              CHAPPE__DATABASE__MAX_CONNECTIONS)"
         );
         assert_eq!(
-            of("CHAPPE__LOG", serde_json::json!({"database": 7})),
-            "database: found unsigned int `7`, expected the settings below it (on the command line)"
+            of("CHAPPE__LOG", serde_json::json!({"database": "postgres://u:p@h"})),
+            "database: is a section; set what is below it (on the command line)"
         );
     }
 

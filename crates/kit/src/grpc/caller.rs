@@ -76,6 +76,15 @@ pub fn project_of<T>(request: &tonic::Request<T>) -> Result<ProjectId, Error> {
     Caller::of(request)?.project()
 }
 
+/// What a token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claims<'a> {
+    /// The service that calls.
+    pub service: &'a str,
+    /// The project it calls for.
+    pub project: Option<ProjectId>,
+}
+
 /// Mints and checks tokens.
 #[derive(Clone, Debug)]
 pub struct CallKey(Key);
@@ -95,8 +104,8 @@ impl CallKey {
         format!("{claims}.{tag}")
     }
 
-    /// The caller behind a token.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
+    /// What a token of this mesh says, while it is good.
+    pub fn verify<'a>(&self, token: &'a str, now: Timestamp) -> Result<Claims<'a>, Error> {
         let (claims, tag) = token.rsplit_once('.').ok_or_else(unauthenticated)?;
         let tag = data_encoding::HEXLOWER
             .decode(tag.as_bytes())
@@ -104,13 +113,16 @@ impl CallKey {
         if tag.len() != TAG_BYTES || !self.0.verify(claims.as_bytes(), &tag) {
             return Err(unauthenticated());
         }
-        let mut parts = claims.split('.').skip(2);
-        let project = parts.next().filter(|text| !text.is_empty()).map(str::parse).transpose();
+        let parts: Vec<&str> = claims.split('.').collect();
+        let ["1", service, project, expires] = parts[..] else {
+            return Err(unauthenticated());
+        };
+        let project = Some(project)
+            .filter(|text| !text.is_empty())
+            .map(str::parse)
+            .transpose();
         let project = project.map_err(|_| unauthenticated())?;
-        let expires: i64 = parts
-            .next()
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(unauthenticated)?;
+        let expires: i64 = expires.parse().map_err(|_| unauthenticated())?;
         if expires < now.micros() {
             return Err(Error::new(
                 ErrorKind::Unauthenticated,
@@ -118,7 +130,7 @@ impl CallKey {
                 "the caller's token has expired: compare the clocks of the two services",
             ));
         }
-        Ok(Caller::service(project))
+        Ok(Claims { service, project })
     }
 }
 
@@ -142,10 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_names_its_project() {
+    fn a_token_names_its_caller_and_its_project() {
         let project = ProjectId::from_uuid(uuid::Uuid::from_u128(9));
         let token = key().mint("ingestion", Some(project), NOW);
-        assert_eq!(key().verify(&token, NOW).unwrap(), Caller::service(Some(project)));
+        let claims = Claims {
+            service: "ingestion",
+            project: Some(project),
+        };
+        assert_eq!(key().verify(&token, NOW).unwrap(), claims);
     }
 
     #[test]
@@ -155,6 +171,12 @@ mod tests {
         let token = key()
             .mint("ingestion", Some(project), NOW)
             .replace(&project.to_string(), &other.to_string());
+        assert!(key().verify(&token, NOW).is_err());
+    }
+
+    #[test]
+    fn another_caller_breaks_the_token() {
+        let token = key().mint("ingestion", None, NOW).replace("ingestion", "privacy");
         assert!(key().verify(&token, NOW).is_err());
     }
 

@@ -18,6 +18,7 @@ for_each_backend!(
     the_cause_does_not_reach_the_caller,
     the_cause_does_not_quote_values,
     a_closed_database_is_unavailable,
+    a_transaction_that_stands_still_does_not_keep_its_locks,
 );
 
 mod suite {
@@ -62,6 +63,34 @@ mod suite {
         }
         assert_eq!(count_things(test.db()).await, 0);
         test.db().write(async |txn| insert_thing(txn, 1).await).await.unwrap();
+        assert_eq!(count_things(test.db()).await, 1);
+    }
+
+    /// Its process may be frozen, or cut off: the server is told nothing.
+    pub(super) async fn a_transaction_that_stands_still_does_not_keep_its_locks(test: TestDb) {
+        migrated(test.db()).await;
+        if test.db().backend() != DbBackend::Postgres {
+            return;
+        }
+        let other = test.reopen().await;
+        let (inserted, wait) = tokio::sync::oneshot::channel();
+        let inserted = std::sync::Mutex::new(Some(inserted));
+        let stands_still = other.write(async |txn| {
+            insert_thing(txn, 1).await?;
+            inserted.lock().unwrap().take().unwrap().send(()).unwrap();
+            std::future::pending::<Result<(), Error>>().await
+        });
+        let goes_on = async {
+            wait.await.unwrap();
+            test.db().write(async |txn| insert_thing(txn, 1).await).await.unwrap();
+        };
+        let in_time = tokio::time::timeout(std::time::Duration::from_secs(30), async {
+            tokio::select! {
+                _ = stands_still => unreachable!("it waits for ever"),
+                () = goes_on => {}
+            }
+        });
+        in_time.await.unwrap();
         assert_eq!(count_things(test.db()).await, 1);
     }
 

@@ -12,7 +12,9 @@ use super::{ROOT, assert_none, files, workspace};
 
 const EDGES: &str = "helm/chappe/files/edges.yaml";
 /// A company's own services.
-pub(super) const CLIENT: &str = "client";
+pub(super) const CLIENT: &str = chappe_proto::edges::CLIENT;
+/// Checks the keys of clients itself.
+const OWNER_OF_KEYS: &str = "identity";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +47,43 @@ fn edges_join_services_that_exist() {
         .map(|edge| format!("{} → {}", edge.from, edge.to))
         .collect();
     assert_none(&violations, &format!("{EDGES} names a service that does not exist"));
+}
+
+#[test]
+fn the_binary_holds_the_same_table() {
+    let listed: Vec<_> = edges()
+        .into_iter()
+        .flat_map(|edge| {
+            let row = move |method| (edge.from.clone(), edge.to.clone(), method);
+            edge.methods.into_iter().map(row)
+        })
+        .collect();
+    let compiled = chappe_proto::edges::EDGES.iter();
+    let compiled: Vec<_> = compiled
+        .map(|edge| (edge.from.to_owned(), edge.to.to_owned(), edge.method.to_owned()))
+        .collect();
+    assert_eq!(compiled, listed);
+}
+
+#[test]
+fn who_admits_clients_may_ask_about_their_keys() {
+    const AUTHENTICATE: &str = "chappe.identity.v1.IdentityService/Authenticate";
+    let asking: BTreeSet<String> = edges()
+        .into_iter()
+        .filter(|edge| edge.methods.iter().any(|method| method == AUTHENTICATE))
+        .map(|edge| edge.from)
+        .collect();
+    let admitting = edges()
+        .into_iter()
+        .filter(|edge| edge.from == CLIENT)
+        .map(|edge| edge.to);
+    let violations: Vec<String> = admitting
+        .filter(|service| service != OWNER_OF_KEYS && !asking.contains(service))
+        .collect();
+    assert_none(
+        &violations,
+        &format!("give these services the edge to {AUTHENTICATE} in {EDGES}"),
+    );
 }
 
 #[test]

@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 5] = [
 ];
 
 /// Who wires the services together, and so sees everything.
-const TOP: [&str; 2] = ["chappe", "chappe-integration-tests"];
+const TOP: [&str; 3] = ["chappe", "chappe-bench", "chappe-integration-tests"];
 
 /// The crate that carries the protobuf compiler.
 const CONTRACTS: &str = "chappe-proto";

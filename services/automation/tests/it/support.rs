@@ -20,7 +20,7 @@ use chappe_proto::{
     types::{ApplyAction, ApplyResourcesRequest, ApplyResourcesResponse, Resource, Value, value},
 };
 use chappe_store::migrate;
-use chappe_testkit::TestDb;
+use chappe_testkit::{TestDb, rightful};
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Value as Json, json};
 use tonic::{Status, service::RoutesBuilder};
@@ -74,8 +74,9 @@ impl Mesh {
     pub(crate) async fn process(&self, config: Config) -> Process {
         let number = self.processes.fetch_add(1, Ordering::SeqCst);
         let lifecycle = Lifecycle::new();
-        let connector = Connector::new("test", CallKey::new(&self.keys), self.clock.clone());
-        let auth = || Auth::services(CallKey::new(&self.keys), self.clock.clone());
+        let key = CallKey::new(&self.keys);
+        let connector = Connector::new(automation::NAME, key.clone(), self.clock.clone());
+        let auth = || Auth::services(key.clone(), self.clock.clone());
         let mut profiles = RoutesBuilder::default();
         profiles.add_service(ProfileServiceServer::new(self.peers.clone()));
         let mut emails = RoutesBuilder::default();
@@ -96,7 +97,7 @@ impl Mesh {
         let mut routes = RoutesBuilder::default();
         service.add_to(&mut routes);
         service.add_internal(&mut routes);
-        let peer = connector.local(layer::stack(routes.routes(), auth()));
+        let peer = rightful(layer::stack(routes.routes(), auth()), &key, &self.clock);
         Process {
             service,
             client: AutomationServiceClient::new(peer.clone()),

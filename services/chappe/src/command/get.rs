@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::error::ErrorKind;
 use comfy_table::Table;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn what(text: &str) -> Result<What> {
     Ok(match text.to_ascii_lowercase().as_str() {
         "messages" | "message" => What::Messages,
         "profile" | "profiles" => What::Profile,
-        _ => What::Resource(kind::canonical(text)?),
+        _ => What::Resource(kind::canonical(text).map_err(|error| anyhow!("{error}, or messages, or profile"))?),
     })
 }
 
@@ -52,22 +52,22 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     if args.state.is_some() && args.kind != What::Messages {
         return Err(clap::Error::raw(ErrorKind::ArgumentConflict, "only messages have a --state\n").into());
     }
+    if args.kind == What::Profile && args.name.is_none() {
+        let remedy = "name the person's custom id: chappe get profile ID\n";
+        return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, remedy).into());
+    }
     let client = Client::new(&args.target)?;
     let form = args.output.output;
     match args.kind {
         What::Messages => messages(&client, form, args.name.as_deref(), args.state.as_deref()).await?,
-        What::Profile => profile(&client, form, args.name).await?,
+        What::Profile => profile(&client, form, &args.name.unwrap_or_default()).await?,
         What::Resource(kind) => resources(&client, form, kind, args.name.as_deref()).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn profile(client: &Client, form: Form, id: Option<String>) -> Result<()> {
-    let id = id.ok_or_else(|| {
-        let remedy = "name the person's custom id: chappe get profile ID\n";
-        clap::Error::raw(ErrorKind::MissingRequiredArgument, remedy)
-    })?;
-    let path = format!("/chappe/v1/profiles?custom_id={}", kind::escape(&id));
+async fn profile(client: &Client, form: Form, id: &str) -> Result<()> {
+    let path = format!("/chappe/v1/profiles?custom_id={}", kind::escape(id));
     let found = client.get(&path).await.with_context(|| format!("custom id {id}"))?;
     output::print(form, &found, output::members)
 }

@@ -2,13 +2,14 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::{Context, Result, anyhow};
-use chappe_kit::Timestamp;
+use anyhow::{Result, anyhow};
+use chappe_kit::{Error, ErrorKind, Timestamp};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     cli::{Output, Target},
+    client::CREDENTIALS,
     credentials::Credentials,
     output,
 };
@@ -74,9 +75,9 @@ pub(crate) async fn run(kind: Kind) -> Result<ExitCode> {
     });
     let report = report.await;
     bar.finish_and_clear();
-    let report = report.with_context(|| format!("the run at {address}"))?;
+    let report = report.map_err(|error| explained(error, &address))?;
     output::print(args.output.output, &serde_json::to_value(&report)?, output::members)?;
-    if report.state == "HELD" {
+    if report.is_held() {
         let remedy = if report.brakes.iter().any(|brake| brake.starts_with("ratio:")) {
             "; if so many are right, --max-ratio raises the limit"
         } else {
@@ -85,6 +86,16 @@ pub(crate) async fn run(kind: Kind) -> Result<ExitCode> {
         eprintln!("a safety brake held the run, and nothing was deleted{remedy}");
     }
     Ok(ExitCode::from(report.exit_code()))
+}
+
+fn explained(error: Error, address: &str) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::Unauthenticated => anyhow!("privacy at {address}: {error}: {CREDENTIALS}"),
+        ErrorKind::Unavailable if error.reason() == "UNAVAILABLE" => anyhow::Error::new(error).context(format!(
+            "no answer from privacy at {address} (is chappe running there?)"
+        )),
+        _ => anyhow::Error::new(error).context(format!("the run at {address}")),
+    }
 }
 
 fn instant(text: &str) -> Result<Timestamp, &'static str> {

@@ -17,7 +17,8 @@ use tonic::service::{Routes, RoutesBuilder};
 
 use super::{
     context::{Context, MAILBOX},
-    database, first_start,
+    database,
+    first_start::{self, OPERATOR},
     listeners::{Listeners, reachable},
     part::{self, Part},
     process::{self, Signals},
@@ -75,8 +76,7 @@ impl Embedded {
         let mut public = Routes::builder();
         let parts = join(&mut context, &mut public, mailbox.as_ref()).await?;
 
-        let mut credentials =
-            first_start::credentials(context.peer(first_start::OPERATOR, identity::NAME)?, data_dir).await?;
+        let mut credentials = first_start::credentials(context.peer(OPERATOR, identity::NAME)?, data_dir).await?;
         credentials.rest_url = rest_url;
         credentials.grpc_addr = reachable(&listeners.grpc)?.to_string();
         credentials.admin_url = format!("http://{}", reachable(&listeners.admin)?);
@@ -155,7 +155,7 @@ async fn join(
         if name == privacy::NAME
             && let Some(mailbox) = mailbox
         {
-            let subject = CaptureSubject::new(mailbox.clone(), context.peer(MAILBOX, profile_store::NAME)?);
+            let subject = CaptureSubject::new(mailbox.clone(), context.peer(OPERATOR, profile_store::NAME)?);
             let routes = Routes::new(DataSubjectServiceServer::new(subject));
             context.add_local(MAILBOX, context.stack(routes));
         }

@@ -5,18 +5,23 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use chappe_kit::{
     Clock, IdGen, Lifecycle, Runtime, admin,
-    grpc::{layer::stack, rest_keys::RestKeys, server},
+    grpc::{
+        layer::{Auth, stack},
+        rest_keys::RestKeys,
+        server,
+    },
     health::{self, Health},
     lifecycle::TaskKind,
     telemetry,
 };
+use chappe_proto::edges;
 use tonic::service::Routes;
 
 use super::{
     context::Context,
     database,
     listeners::reachable,
-    part,
+    part::{self, Part},
     process::{self, Signals},
 };
 use crate::{output, settings::Settings};
@@ -52,8 +57,8 @@ pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<Exi
     );
 
     let stateful: Vec<&'static str> = database::STATEFUL.into_iter().filter(|name| *name == service).collect();
-    let context = Context::open(settings, runtime, Path::new("."), &stateful).await;
-    let context = context.with_context(|| format!("cannot start {service}"))?;
+    let opened = Context::open(settings, runtime, Path::new("."), &stateful).await;
+    let mut context = opened.with_context(|| format!("cannot start {service}"))?;
     let lifecycle = context.runtime.lifecycle.clone();
     let health = context.watch_databases(health::Builder::default());
     let (health, health_service) = chappe_proto::SERVICES
@@ -82,10 +87,7 @@ pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<Exi
         part.add_to(&mut routes);
         part.add_internal(&mut routes);
         routes.add_service(health_service);
-        let mut auth = context.auth();
-        if admits_clients(service) {
-            auth = auth.with_clients(Arc::new(RestKeys::new(context.peer(service, identity::NAME)?)));
-        }
+        let auth = auth(&mut context, part.as_ref(), service)?;
         let grpc = stack(server::with_reflection(routes)?, auth);
         lifecycle.spawn(
             TaskKind::Essential,
@@ -99,6 +101,22 @@ pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<Exi
     Ok(process::stop(&lifecycle, &health).await)
 }
 
+/// Whom a service admits. It asks identity about the keys of clients; identity asks itself, as the gateway would.
+fn auth(context: &mut Context, part: &dyn Part, service: &'static str) -> Result<Auth> {
+    if !edges::admits_clients(service) {
+        return Ok(context.auth());
+    }
+    let mut caller = service;
+    if service == identity::NAME {
+        let mut routes = Routes::builder();
+        part.add_to(&mut routes);
+        context.add_local(service, context.stack(routes.routes()));
+        caller = gateway::NAME;
+    }
+    let keys = RestKeys::new(context.peer(caller, identity::NAME)?);
+    Ok(context.auth().with_clients(Arc::new(keys)))
+}
+
 async fn ready(health: &Health, lifecycle: &Lifecycle, service: &str, addresses: &str) -> Result<()> {
     health.probe().await;
     process::probe(lifecycle, health.clone());
@@ -107,11 +125,6 @@ async fn ready(health: &Health, lifecycle: &Lifecycle, service: &str, addresses:
 
 fn kind(service: &str) -> &'static str {
     if service == gateway::NAME { "rest" } else { "grpc" }
-}
-
-/// Services that a company's own services call with a REST key, and that may ask identity about it.
-fn admits_clients(service: &str) -> bool {
-    [ingestion::NAME, privacy::NAME].contains(&service)
 }
 
 /// Waits, unready, until the schema is as new as this version; `false` when asked to stop before.

@@ -8,10 +8,10 @@ for_each_backend!(
 mod suite {
     use std::collections::HashSet;
 
-    use chappe_testkit::TestDb;
+    use chappe_testkit::{Inbox, Mail, TestDb};
     use serde_json::{Value as Json, json};
 
-    use crate::support::{Inbox, Installation, Mail};
+    use crate::support::Installation;
 
     const PEOPLE: usize = 150;
     /// Mails that the relay answers before it falls silent.

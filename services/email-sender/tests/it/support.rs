@@ -9,7 +9,6 @@ use chappe_kit::{
     grpc::{
         CallKey, Peer, call,
         layer::{Auth, stack},
-        peer::Connector,
     },
 };
 use chappe_proto::{
@@ -25,7 +24,7 @@ use chappe_smtp::{
     scripted::{Script, Server},
 };
 use chappe_store::Db;
-use chappe_testkit::TestDb;
+use chappe_testkit::{TestDb, rightful};
 use chrono::DateTime;
 use email_sender::{Config, Deps, Migrator, Service};
 use serde_json::json;
@@ -244,11 +243,11 @@ impl Instance {
     async fn with(config: Config, db: Db, clock: &Clock, profiles: &Profiles) -> Self {
         let keys = MasterKey::new([9; 32]);
         let key = CallKey::new(&keys);
-        let connect = |name, fill: &dyn Fn(&mut RoutesBuilder)| {
+        let connect = |fill: &dyn Fn(&mut RoutesBuilder)| {
             let mut routes = RoutesBuilder::default();
             fill(&mut routes);
             let auth = Auth::services(key.clone(), clock.clone());
-            Connector::new(name, key.clone(), clock.clone()).local(stack(routes.routes(), auth))
+            rightful(stack(routes.routes(), auth), &key, clock)
         };
         let lifecycle = Lifecycle::new();
         let deps = Deps {
@@ -260,10 +259,10 @@ impl Instance {
             },
             db,
             coordination: Coordination::in_process(clock.clone()),
-            profile_store: connect(email_sender::NAME, &|routes| profiles.add_to(routes)),
+            profile_store: connect(&|routes| profiles.add_to(routes)),
         };
         let service = Service::new(config, deps).await.unwrap();
-        let peer = connect("test", &|routes| {
+        let peer = connect(&|routes| {
             service.add_to(routes);
             service.add_internal(routes);
         });

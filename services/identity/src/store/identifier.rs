@@ -28,12 +28,20 @@ pub(crate) async fn find(
     wanted: &[Wanted<'_>],
     now: Timestamp,
 ) -> Result<Vec<Found>, Error> {
+    // Row by row: while PostgreSQL has no statistics of a table that grows, it joins by reading all of it, and would
+    // look for one custom id among all of them if the sum did not hide the kind from the primary key.
     let found = Sql::new(
-        "select r.n, i.profile_id, c.value as custom_id, b.until
-         from {rows} as r
-         left join identifiers i on i.project_id = {project} and i.kind = r.kind and i.value_hash = r.value_hash
-         left join identifiers c on c.project_id = {project} and c.profile_id = i.profile_id and c.kind = 1
-         left join blocked_subjects b on b.project_id = {project} and b.subject_hash = r.subject_hash and b.until > {now}",
+        "with found as (
+           select r.n,
+             (select i.profile_id from identifiers i
+              where i.project_id = {project} and i.kind = r.kind and i.value_hash = r.value_hash) as profile_id,
+             (select b.until from blocked_subjects b
+              where b.project_id = {project} and b.subject_hash = r.subject_hash and b.until > {now}) as until
+           from {rows} as r)
+         select f.n, f.profile_id, f.until,
+           (select c.value from identifiers c
+            where c.project_id = {project} and c.profile_id = f.profile_id and c.kind + 0 = 1 limit 1) as custom_id
+         from found as f",
     )
     .bind("project", project)
     .bind("now", now.micros())

@@ -8,7 +8,6 @@ use chappe_kit::{
     grpc::{
         CallKey, Peer,
         layer::{Auth, ClientAuth, stack},
-        peer::Connector,
     },
 };
 use chappe_proto::{
@@ -16,7 +15,7 @@ use chappe_proto::{
     privacy::data_subject_service_client::DataSubjectServiceClient,
 };
 use chappe_store::migrate;
-use chappe_testkit::TestDb;
+use chappe_testkit::{TestDb, rightful};
 use identity::{Config, Deps, Migrator, Service};
 
 const KEY: [u8; 32] = [5; 32];
@@ -65,7 +64,7 @@ pub(crate) async fn start(test: TestDb) -> Fixture {
     service.add_internal(&mut routes);
     let key = CallKey::new(&keys);
     let served = stack(routes.routes(), Auth::services(key.clone(), clock.clone()));
-    let peer = Connector::new("test", key, clock.clone()).local(served);
+    let peer = rightful(served, &key, &clock);
     Fixture {
         clock,
         service,

@@ -23,7 +23,7 @@ use chappe_proto::{
     profile::{ApplyEditsRequest, ApplyEditsResponse, EditResult, EditState},
     types::{Identifier, identifier::Kind},
 };
-use chappe_testkit::FakePeer;
+use chappe_testkit::{FakePeer, rightful};
 use ingestion::{Config, Deps, Service};
 use tonic::Status;
 use uuid::Uuid;
@@ -103,10 +103,10 @@ pub(crate) fn start() -> Fixture {
     let service = Service::new(Config::default(), deps).unwrap();
     let mut routes = tonic::service::Routes::builder();
     service.add_to(&mut routes);
-    let served = stack(routes.routes(), Auth::services(key, clock));
+    let served = stack(routes.routes(), Auth::services(key.clone(), clock.clone()));
     Fixture {
         world,
-        client: IngestionServiceClient::new(connector.local(served)),
+        client: IngestionServiceClient::new(rightful(served, &key, &clock)),
     }
 }
 

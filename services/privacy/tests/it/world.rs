@@ -19,7 +19,7 @@ use chappe_proto::{
     types::{Identifier, Installation, identifier::Kind},
 };
 use chappe_store::migrate;
-use chappe_testkit::TestDb;
+use chappe_testkit::{TestDb, rightful};
 use privacy::{Config, Deps, Migrator, Service};
 use tonic::{Status, service::RoutesBuilder};
 use uuid::Uuid;
@@ -119,9 +119,8 @@ impl World {
             let auth = Auth::services(key.clone(), self.clock.clone()).with_clients(Arc::new(AnyKey));
             stack(routes.routes(), auth)
         };
-        let gateway = Connector::new("gateway", key.clone(), self.clock.clone());
         Instance {
-            client: PrivacyServiceClient::new(gateway.local(routes())),
+            client: PrivacyServiceClient::new(rightful(routes(), &key, &self.clock)),
             as_client: PrivacyServiceClient::new(routes()),
             service,
             lifecycle,

@@ -9,7 +9,6 @@ use chappe_kit::{
     grpc::{
         self, CallKey, MAX_MESSAGE_BYTES, Peer,
         layer::{self, Auth},
-        peer::Connector,
     },
 };
 use chappe_proto::{
@@ -18,7 +17,7 @@ use chappe_proto::{
     types::{self, Identifier, identifier::Kind, value::Kind as ValueKind},
 };
 use chappe_store::migrate;
-use chappe_testkit::TestDb;
+use chappe_testkit::{TestDb, rightful};
 use chrono::DateTime;
 use profile_store::{Config, Deps, Migrator, Service};
 use tokio::task::JoinSet;
@@ -58,8 +57,9 @@ impl Store {
         let mut routes = RoutesBuilder::default();
         service.add_to(&mut routes);
         service.add_internal(&mut routes);
-        let stack = layer::stack(routes.routes(), Auth::services(CallKey::new(&keys), clock.clone()));
-        let peer = Connector::new("test", CallKey::new(&keys), clock.clone()).local(stack);
+        let key = CallKey::new(&keys);
+        let stack = layer::stack(routes.routes(), Auth::services(key.clone(), clock.clone()));
+        let peer = rightful(stack, &key, &clock);
         Self {
             test,
             clock,

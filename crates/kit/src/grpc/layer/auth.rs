@@ -1,8 +1,9 @@
-//! A credential becomes a [`Caller`].
+//! A credential becomes a [`Caller`], if the edge list lets it call.
 
 use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 
 use chappe_ids::ProjectId;
+use chappe_proto::edges;
 use http::{HeaderMap, Request, Response};
 use tonic::{Status, body::Body};
 use tower::ServiceExt;
@@ -14,20 +15,6 @@ use crate::{
         caller::{CallKey, Caller, TOKEN_HEADER, unauthenticated},
     },
 };
-
-/// Methods that a company's own services call with a REST key. Everything else is internal to the mesh.
-const CLIENT_METHODS: [&str; 10] = [
-    "/chappe.identity.v1.IdentityService/Resolve",
-    "/chappe.ingestion.v1.IngestionService/UpdateProfiles",
-    "/chappe.profile.v1.ProfileService/GetProfiles",
-    "/chappe.profile.v1.ProfileService/EvaluateTargeting",
-    "/chappe.profile.v1.ProfileService/GetCounts",
-    "/chappe.privacy.v1.PrivacyService/CreateRequest",
-    "/chappe.privacy.v1.PrivacyService/GetRequest",
-    "/chappe.privacy.v1.PrivacyService/ListRequests",
-    "/chappe.privacy.v1.PrivacyService/StartInactivityRun",
-    "/chappe.privacy.v1.PrivacyService/GetInactivityRun",
-];
 
 /// Checks the REST keys of clients.
 pub trait ClientAuth: Send + Sync {
@@ -65,8 +52,13 @@ pub(super) async fn layer(
 
 impl Auth {
     async fn caller(&self, headers: &HeaderMap, path: &str) -> Result<Caller, Error> {
+        let method = path.trim_start_matches('/');
         if let Some(token) = text(headers, TOKEN_HEADER) {
-            return self.key.verify(token, self.clock.now());
+            let claims = self.key.verify(token, self.clock.now())?;
+            if !edges::allows(claims.service, method) {
+                return Err(not_allowed(claims.service, method));
+            }
+            return Ok(Caller::service(claims.project));
         }
         let clients = self.clients.as_ref().ok_or_else(unauthenticated)?;
         let rest_key = text(headers, "authorization")
@@ -74,7 +66,7 @@ impl Auth {
             .ok_or_else(unauthenticated)?;
         let project_key = text(headers, "x-chappe-project").ok_or_else(unauthenticated)?;
         let project = clients.authenticate(rest_key, project_key).await?;
-        if !CLIENT_METHODS.contains(&path) {
+        if !edges::allows(edges::CLIENT, method) {
             return Err(Error::new(
                 ErrorKind::PermissionDenied,
                 "INTERNAL_METHOD",
@@ -83,6 +75,15 @@ impl Auth {
         }
         Ok(Caller::client(project))
     }
+}
+
+/// Also for methods that do not exist: the edge list has all that do.
+fn not_allowed(caller: &str, method: &str) -> Error {
+    Error::new(
+        ErrorKind::PermissionDenied,
+        "CALLER_NOT_ALLOWED",
+        format!("{caller} may not call {method}: the edge list of this version has no such call"),
+    )
 }
 
 /// The credential of `Bearer <credential>`; the scheme in any case, followed by any run of spaces.

@@ -30,7 +30,11 @@ where
 }
 
 fn request(token: Option<String>) -> Request<Body> {
-    let mut builder = Request::builder().uri("/chappe.test.v1.Test/Call");
+    request_to("chappe.identity.v1.IdentityService/Resolve", token)
+}
+
+fn request_to(method: &str, token: Option<String>) -> Request<Body> {
+    let mut builder = Request::builder().uri(format!("/{method}"));
     if let Some(token) = token {
         builder = builder.header("x-chappe-call", token);
     }
@@ -52,11 +56,28 @@ async fn a_stranger_reaches_no_handler() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_no_edge_reaches_no_handler() {
+    let (auth, key, clock) = auth();
+    let service = over(handler(|_| async { panic!("reached") }), auth);
+    for (caller, method) in [
+        ("ingestion", "chappe.identity.v1.IdentityService/CreateProject"),
+        ("somebody", "chappe.identity.v1.IdentityService/Resolve"),
+        ("ingestion", "chappe.identity.v1.IdentityService/NoSuchMethod"),
+    ] {
+        let request = request_to(method, Some(key.mint(caller, None, clock.now())));
+        let response = service.clone().oneshot(request).await.unwrap();
+        let refused = crate::Error::from(Status::from_header_map(response.headers()).unwrap());
+        assert_eq!(refused.kind(), crate::ErrorKind::PermissionDenied);
+        assert!(refused.to_string().contains(&format!("{caller} may not call {method}")));
+    }
+}
+
+#[tokio::test]
 async fn a_panic_is_one_internal_error() {
     let (auth, key, clock) = auth();
     let service = over(handler(|_| async { panic!("on purpose") }), auth);
     let response = service
-        .oneshot(request(Some(key.mint("test", None, clock.now()))))
+        .oneshot(request(Some(key.mint("ingestion", None, clock.now()))))
         .await
         .unwrap();
     assert_eq!(code(&response), Code::Internal);
@@ -66,7 +87,7 @@ async fn a_panic_is_one_internal_error() {
 async fn deadlines_hold_in_process() {
     let (auth, key, clock) = auth();
     let service = over(handler(|_| std::future::pending()), auth);
-    let mut request = request(Some(key.mint("test", None, clock.now())));
+    let mut request = request(Some(key.mint("ingestion", None, clock.now())));
     request.headers_mut().insert("grpc-timeout", "50m".parse().unwrap());
     let response = tokio::time::timeout(Duration::from_secs(1), service.oneshot(request))
         .await
@@ -87,10 +108,46 @@ async fn handlers_see_their_caller_and_their_trace() {
         auth,
     );
     let response = service
-        .oneshot(request(Some(key.mint("test", None, clock.now()))))
+        .oneshot(request(Some(key.mint("ingestion", None, clock.now()))))
         .await
         .unwrap();
     assert_eq!(code(&response), Code::Ok);
+}
+
+#[tokio::test]
+async fn calls_are_counted_by_the_name_of_their_code() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let counted = recorder.handle();
+    let _guard = ::metrics::set_default_local_recorder(&recorder);
+    let method = "chappe.identity.v1.IdentityService/Resolve";
+    let outcomes = [
+        (Code::Ok, "OK"),
+        (Code::Unavailable, "UNAVAILABLE"),
+        (Code::InvalidArgument, "INVALID_ARGUMENT"),
+    ];
+    for (code, _) in outcomes {
+        let (auth, key, clock) = auth();
+        let service = over(handler(move |_| async move { Status::new(code, "") }), auth);
+        let call = request(Some(key.mint("ingestion", None, clock.now())));
+        service.oneshot(call).await.unwrap();
+    }
+    let (auth, key, clock) = auth();
+    let hangs = over(handler(|_| std::future::pending()), auth.clone());
+    let mut dropped = hangs.oneshot(request(Some(key.mint("ingestion", None, clock.now()))));
+    assert!(futures_util::poll!(&mut dropped).is_pending());
+    drop(dropped);
+    let unknown = over(handler(|_| async { Status::ok("") }), auth);
+    unknown.oneshot(request_to("a.b.C/Made-up", None)).await.unwrap();
+
+    let counted = counted.render();
+    for (method, code) in outcomes
+        .map(|(_, name)| (method, name))
+        .into_iter()
+        .chain([(method, "CANCELLED"), ("other", "UNAUTHENTICATED")])
+    {
+        let series = format!("chappe_rpc_total{{method=\"{method}\",code=\"{code}\"}} 1\n");
+        assert!(counted.contains(&series), "{series}{counted}");
+    }
 }
 
 #[tokio::test]
@@ -111,7 +168,7 @@ async fn a_full_process_sheds_and_recovers() {
     let call = || {
         service
             .clone()
-            .oneshot(request(Some(key.mint("test", None, clock.now()))))
+            .oneshot(request(Some(key.mint("ingestion", None, clock.now()))))
     };
     let mut held: Vec<_> = (0..MAX_IN_FLIGHT).map(|_| Box::pin(call())).collect();
     for call in &mut held {

@@ -1,11 +1,9 @@
 mod binary;
-mod inbox;
 mod installation;
 mod mesh;
 mod rest;
 
 pub(crate) use binary::{Ran, chappe, run};
-pub(crate) use inbox::{Inbox, Mail};
 pub(crate) use installation::Installation;
 pub(crate) use mesh::Mesh;
 pub(crate) use rest::Rest;

@@ -131,12 +131,12 @@ impl Mesh {
         let full = format!("{}/{method}", service.rsplit('.').next().unwrap());
         let method = method.to_owned();
         let token = parts.headers["x-chappe-call"].to_str().unwrap();
-        let caller = key.verify(token, chappe_kit::Timestamp::from_micros(0)).unwrap();
+        let claims = key.verify(token, chappe_kit::Timestamp::from_micros(0)).unwrap();
         // A frame is a flag, a length of four bytes, and the message.
         let message = body.collect().await.unwrap().to_bytes()[5..].to_vec();
         self.0.calls.lock().unwrap().push(Call {
             method: method.clone(),
-            project: caller.project().ok(),
+            project: claims.project,
             headers: parts.headers,
             message: message.clone(),
         });

@@ -12,7 +12,8 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A relay that outlives the mesh and remembers everything it was handed, whether it answered or not.
-pub(crate) struct Inbox {
+#[derive(Debug)]
+pub struct Inbox {
     memory: Arc<Memory>,
     address: String,
     _server: JoinSet<()>,
@@ -20,12 +21,16 @@ pub(crate) struct Inbox {
 
 /// A mail as the relay saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Mail {
-    pub(crate) to: String,
-    pub(crate) subject: String,
-    pub(crate) message_id: String,
+pub struct Mail {
+    /// Addresses of the envelope, with commas between.
+    pub to: String,
+    /// The subject, decoded.
+    pub subject: String,
+    /// The Message-ID without its brackets.
+    pub message_id: String,
 }
 
+#[derive(Debug)]
 struct Memory {
     mails: watch::Sender<Vec<Mail>>,
     /// One permit for each answer.
@@ -34,43 +39,56 @@ struct Memory {
 
 impl Inbox {
     /// Answers every mail.
-    pub(crate) async fn new() -> Self {
-        Self::answering(Semaphore::MAX_PERMITS).await
+    pub async fn new() -> Self {
+        Self::answering(Semaphore::MAX_PERMITS / 2).await
     }
 
     /// Answers so many mails, then none until [`Self::answer_all`].
-    pub(crate) async fn answering(count: usize) -> Self {
+    ///
+    /// # Panics
+    /// If there is no port to listen on.
+    pub async fn answering(count: usize) -> Self {
         let memory = Arc::new(Memory {
             mails: watch::Sender::default(),
             answers: Semaphore::new(count),
         });
-        let receiver = Receiver::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("smtp://{}", receiver.local_addr().unwrap());
+        let receiver = Receiver::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = receiver.local_addr().expect("a listener has an address");
         let mut server = JoinSet::new();
         server.spawn(receiver.serve(Arc::clone(&memory), std::future::pending()));
         Self {
             memory,
-            address,
+            address: format!("smtp://{address}"),
             _server: server,
         }
     }
 
-    pub(crate) fn address(&self) -> &str {
+    /// What a mesh has to be told to send here.
+    pub fn address(&self) -> &str {
         &self.address
     }
 
+    /// Answers nothing from now on.
+    pub fn hold(&self) {
+        self.memory.answers.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
     /// Answers everything from now on, and what waits for an answer.
-    pub(crate) fn answer_all(&self) {
+    pub fn answer_all(&self) {
+        self.hold();
         self.memory.answers.add_permits(Semaphore::MAX_PERMITS / 2);
     }
 
-    /// All mails so far.
-    pub(crate) fn mails(&self) -> Vec<Mail> {
+    /// All mails so far, in the order in which they came.
+    pub fn mails(&self) -> Vec<Mail> {
         self.memory.mails.borrow().clone()
     }
 
     /// Waits until the mails are as they should become.
-    pub(crate) async fn when(&self, what: &str, is_so: impl Fn(&[Mail]) -> bool) {
+    ///
+    /// # Panics
+    /// If they do not become so.
+    pub async fn when(&self, what: &str, is_so: impl Fn(&[Mail]) -> bool) {
         let mut mails = self.memory.mails.subscribe();
         let in_time = timeout(PATIENCE, mails.wait_for(|mails| is_so(mails))).await.is_ok();
         let count = self.mails().len();
@@ -80,14 +98,16 @@ impl Inbox {
 
 impl Handler for Memory {
     async fn on_message(&self, message: Received) -> Reply {
-        let parsed = MessageParser::default().parse(&message.data).unwrap();
+        let parsed = MessageParser::default()
+            .parse(&message.data)
+            .expect("a mail can be read");
         let mail = Mail {
             to: message.rcpt_to.join(","),
-            subject: parsed.subject().unwrap().to_owned(),
-            message_id: parsed.message_id().unwrap().to_owned(),
+            subject: parsed.subject().expect("a mail has a subject").to_owned(),
+            message_id: parsed.message_id().expect("a mail has an id").to_owned(),
         };
         self.mails.send_modify(|mails| mails.push(mail));
-        self.answers.acquire().await.unwrap().forget();
+        self.answers.acquire().await.expect("it never closes").forget();
         Reply::new(250, "2.0.0", "kept")
     }
 }

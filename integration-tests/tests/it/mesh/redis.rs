@@ -1,0 +1,67 @@
+use std::process::Stdio;
+
+use chappe_testkit::TestRedis;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    process::{Child, Command},
+};
+
+use super::support::{Flow, Scene, free_port, until};
+
+const SEED: u64 = 4;
+/// Calls between one act and the next.
+const MEANWHILE: usize = 10;
+
+#[tokio::test]
+async fn a_redis_that_stops_and_comes_back_empty_costs_nothing_but_time() {
+    if TestRedis::url().is_none() {
+        return;
+    }
+    let mut redis = Redis::start(free_port()).await;
+    let Some(scene) = Scene::with_redis(redis.url(), "mesh".to_owned()).await else {
+        return;
+    };
+    let mut flow = Flow::start(scene.rest.clone(), SEED);
+    flow.accepted(MEANWHILE).await;
+    redis.server.kill().await.unwrap();
+    flow.accepted(MEANWHILE).await;
+    let _redis = Redis::start(redis.port).await;
+    flow.accepted(MEANWHILE).await;
+
+    let (told, progress) = flow.end().await;
+    assert!(progress.refused.is_empty(), "{progress:?}");
+    scene.settle("redis", told).await.assert_exact();
+}
+
+/// A Redis that belongs to nobody else. It begins empty.
+struct Redis {
+    port: u16,
+    server: Child,
+}
+
+impl Redis {
+    async fn start(port: u16) -> Self {
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
+        command.args(["--save", "", "--appendonly", "no"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        let server = command.spawn().expect("redis-server is in PATH where there is a Redis");
+        let redis = Self { port, server };
+        let answers = async || redis.ping().await.unwrap_or_default();
+        until("Redis answers", answers, |answer| answer == b"+PONG\r\n").await;
+        redis
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    async fn ping(&self) -> std::io::Result<Vec<u8>> {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        connection.write_all(b"PING\r\n").await?;
+        let mut answer = vec![0; 7];
+        connection.read_exact(&mut answer).await?;
+        Ok(answer)
+    }
+}

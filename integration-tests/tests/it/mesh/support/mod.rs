@@ -1,0 +1,20 @@
+mod binary;
+mod database;
+mod flow;
+mod ledger;
+mod people;
+mod ports;
+mod process;
+mod resources;
+mod rest;
+mod scene;
+mod wait;
+
+pub(super) use database::Database;
+pub(super) use flow::Flow;
+pub(super) use ledger::Ledger;
+pub(super) use ports::free_port;
+pub(super) use process::Signal;
+pub(super) use resources::Class;
+pub(super) use scene::{SERVICES, Scene};
+pub(super) use wait::until;
