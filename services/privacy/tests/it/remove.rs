@@ -252,6 +252,7 @@ mod suite {
         privacy.work().await;
         world.identity.forgets("ada");
         let second = privacy.remove("ada").await;
+        privacy.work().await;
         world.subject("email-sender").set_away(false);
         world.advance(Duration::from_secs(1));
         privacy.work().await;

@@ -25,6 +25,8 @@ use tonic::service::RoutesBuilder;
 use uuid::Uuid;
 
 pub(crate) const PROJECT: ProjectId = ProjectId::from_uuid(Uuid::from_u128(0xA));
+/// Some rows are large, and slow in a debug build.
+const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 
 /// 2024-01-15T12:00:00Z, where the clock of every test starts.
@@ -132,7 +134,8 @@ impl Store {
             wait_ms: 0,
             profile_ids: Vec::new(),
         };
-        let response = self.client().pull_feed(tonic::Request::new(request)).await.unwrap();
+        let request = grpc::peer::with_deadline(tonic::Request::new(request), PATIENCE);
+        let response = self.client().pull_feed(request).await.unwrap();
         response.into_inner().rows
     }
 
@@ -153,8 +156,8 @@ pub(crate) async fn send(
     mut client: ProfileServiceClient<Peer>,
     request: pb::ApplyEditsRequest,
 ) -> Result<pb::ApplyEditsResponse, Error> {
-    let response = client.apply_edits(grpc::call(PROJECT, request)).await?;
-    Ok(response.into_inner())
+    let request = grpc::peer::with_deadline(grpc::call(PROJECT, request), PATIENCE);
+    Ok(client.apply_edits(request).await?.into_inner())
 }
 
 /// Runs `count` at once and gives back what they came to.
