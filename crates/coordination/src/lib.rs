@@ -41,14 +41,14 @@ pub struct Coordination {
 }
 
 /// Whether the accelerators are at hand. For metrics and status output; readiness never depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     /// There is no Redis: everything is inside this process.
     InProcess,
     /// Redis answers.
     Up,
-    /// Redis does not answer; everything goes on without it.
-    Down,
+    /// Redis does not answer, for this cause; everything goes on without it.
+    Down(String),
 }
 
 impl Coordination {
@@ -89,16 +89,15 @@ impl Coordination {
         }
     }
 
-    /// Asks Redis, over each connection; as quick as the configured timeout.
+    /// Whether the last operation over each connection had an answer; where it had none, or was not lately, Redis is asked,
+    /// as quick as the configured timeout.
     pub async fn status(&self) -> Status {
         if self.links.is_empty() {
             return Status::InProcess;
         }
-        let answers = self.links.iter().map(Link::ping);
-        if futures_util::future::join_all(answers).await.into_iter().all(|up| up) {
-            Status::Up
-        } else {
-            Status::Down
-        }
+        let answers = self.links.iter().map(Link::look);
+        let answers = futures_util::future::join_all(answers).await;
+        let cause = answers.into_iter().find_map(Result::err);
+        cause.map_or(Status::Up, Status::Down)
     }
 }

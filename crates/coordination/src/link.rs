@@ -1,7 +1,7 @@
 //! One connection to Redis for one concern, and the breaker that makes a dead Redis cheap.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -18,6 +18,9 @@ use crate::config::CoordinationConfig;
 /// How long Redis is left alone after a failure, and how often one caller tries whether it is back. At the usual
 /// timeout of 50 ms a dead Redis thus costs one caller in each second 50 ms, and everybody else nothing.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long an answer tells that Redis is there.
+const LATELY: Duration = Duration::from_secs(5);
 
 /// How long a connection may leave sent data unacknowledged before the kernel gives it up: a host that vanished
 /// without closing would otherwise hold the connection for a quarter of an hour of retransmissions.
@@ -93,9 +96,17 @@ impl Link {
             .await
     }
 
-    /// Whether Redis answers.
-    pub(crate) async fn ping(&self) -> bool {
-        self.command::<()>(&redis::cmd("PING")).await.is_ok()
+    /// Whether Redis answers, and if not, why. It is asked only where no operation has told lately: a question more is a
+    /// timeout more on a busy machine.
+    pub(crate) async fn look(&self) -> Result<(), String> {
+        if self.0.breaker.answered_within(LATELY) {
+            return Ok(());
+        }
+        match self.command::<()>(&redis::cmd("PING")).await {
+            Ok(()) => Ok(()),
+            Err(LinkError::Paused) => Err(self.0.breaker.cause()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// A connection of its own that only listens.
@@ -129,6 +140,7 @@ impl Link {
             }
         };
         let answer = match tokio::time::timeout(*timeout, attempt).await {
+            Ok(Err(error)) if error.is_timeout() => Err(LinkError::Timeout(*timeout)),
             Ok(answer) => answer.map_err(LinkError::Redis),
             Err(_) => Err(LinkError::Timeout(*timeout)),
         };
@@ -160,8 +172,14 @@ pub(crate) fn client(url: &str) -> Result<Client, Error> {
 #[derive(Debug)]
 struct Breaker {
     concern: &'static str,
-    /// Set while Redis is down: when the next caller may try.
-    retry_at: Mutex<Option<Instant>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Untried,
+    Answered(Instant),
+    Down { retry_at: Instant, cause: String },
 }
 
 impl Breaker {
@@ -169,41 +187,57 @@ impl Breaker {
         metrics::gauge!("chappe_coordination_up", "concern" => concern).set(1.0);
         Self {
             concern,
-            retry_at: Mutex::new(None),
+            state: Mutex::new(State::Untried),
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the caller may ask Redis. After the pause one caller is let through, and the pause begins anew.
     fn admits(&self) -> bool {
-        let mut retry_at = self.retry_at.lock().unwrap_or_else(PoisonError::into_inner);
-        match *retry_at {
-            None => true,
-            Some(at) if Instant::now() < at => false,
-            Some(_) => {
-                *retry_at = Some(Instant::now() + PAUSE);
+        match &mut *self.state() {
+            State::Down { retry_at, .. } if Instant::now() < *retry_at => false,
+            State::Down { retry_at, .. } => {
+                *retry_at = Instant::now() + PAUSE;
                 true
             }
+            State::Untried | State::Answered(_) => true,
+        }
+    }
+
+    fn answered_within(&self, time: Duration) -> bool {
+        matches!(*self.state(), State::Answered(at) if at.elapsed() <= time)
+    }
+
+    /// Of the outage, while there is one.
+    fn cause(&self) -> String {
+        match &*self.state() {
+            State::Down { cause, .. } => cause.clone(),
+            State::Untried | State::Answered(_) => String::new(),
         }
     }
 
     fn succeeded(&self) {
-        let before = self.retry_at.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if before.is_some() {
+        let before = std::mem::replace(&mut *self.state(), State::Answered(Instant::now()));
+        if matches!(before, State::Down { .. }) {
             metrics::gauge!("chappe_coordination_up", "concern" => self.concern).set(1.0);
-            tracing::info!(coordination.concern = self.concern, "Redis answers again");
+            tracing::debug!(coordination.concern = self.concern, "Redis answers again");
         }
     }
 
+    /// Logged once for all concerns, by whoever watches over the process.
     fn failed(&self, error: &LinkError) {
-        let before = self
-            .retry_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(Instant::now() + PAUSE);
-        if before.is_none() {
+        let down = State::Down {
+            retry_at: Instant::now() + PAUSE,
+            cause: error.to_string(),
+        };
+        let before = std::mem::replace(&mut *self.state(), down);
+        if !matches!(before, State::Down { .. }) {
             metrics::counter!("chappe_coordination_outages_total", "concern" => self.concern).increment(1);
             metrics::gauge!("chappe_coordination_up", "concern" => self.concern).set(0.0);
-            tracing::warn!(coordination.concern = self.concern, "going on without Redis: {error}");
+            tracing::debug!(coordination.concern = self.concern, "going on without Redis: {error}");
         }
     }
 }

@@ -32,8 +32,11 @@ pub async fn serve(listener: TcpListener, health: Health, metrics: PrometheusHan
 }
 
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
-    match admin.health.readiness() {
-        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
-        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
-    }
+    let report = admin.health.report();
+    let status = if report.is_ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, report.to_string())
 }

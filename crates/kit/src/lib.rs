@@ -10,7 +10,9 @@ pub mod health;
 pub mod keys;
 pub mod lifecycle;
 mod runtime;
+pub mod skew;
 pub mod telemetry;
+pub mod trace;
 
 pub use clock::{Clock, IdGen, Timestamp};
 pub use closest::{closest, did_you_mean};

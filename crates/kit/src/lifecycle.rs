@@ -17,6 +17,7 @@ pub enum TaskKind {
 /// Hands out tasks and ends them: first the soft signal, then patience, then the door.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
+    draining: CancellationToken,
     stopping: CancellationToken,
     failed: CancellationToken,
     tasks: TaskTracker,
@@ -65,8 +66,19 @@ impl Lifecycle {
         receiver.await.ok()
     }
 
+    /// Announces the shutdown: whoever is answered now should go elsewhere next time.
+    pub fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// Whether the shutdown has been announced or has begun.
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
     /// Begins the shutdown. Repeating it changes nothing.
     pub fn stop(&self) {
+        self.drain();
         self.stopping.cancel();
     }
 

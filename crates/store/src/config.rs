@@ -11,7 +11,8 @@ pub struct DatabaseConfig {
     /// Connections per process: of the pool on PostgreSQL, of the readers on SQLite.
     #[serde(default = "default_max_connections")]
     pub max_connections: u32,
-    /// How long a request waits for a free connection before it is told that the store is unavailable.
+    /// How long a request waits for a free connection before it is told that the store is unavailable: less than the
+    /// deadlines of callers, who learn it in time then.
     #[serde(default = "default_acquire_timeout_ms")]
     pub acquire_timeout_ms: u64,
 }
@@ -21,7 +22,7 @@ const fn default_max_connections() -> u32 {
 }
 
 const fn default_acquire_timeout_ms() -> u64 {
-    10_000
+    3_000
 }
 
 impl DatabaseConfig {

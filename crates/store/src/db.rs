@@ -1,11 +1,11 @@
 use std::{str::FromStr as _, time::Duration};
 
-use chappe_kit::{Error, IdGen};
+use chappe_kit::{Error, IdGen, Timestamp};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    RuntimeErr, SqliteTransactionMode, SqlxError, TransactionOptions, TransactionTrait as _,
     sqlx::{
-        Connection as _,
+        ConnectOptions as _, Connection as _,
         postgres::PgConnectOptions,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
@@ -25,6 +25,9 @@ const MAX_ATTEMPTS: u32 = 6;
 
 /// The first pause after a conflict; each further one is twice as long at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// How long one connection to PostgreSQL may take, when it is made to see whether it can be made.
+const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The reason of an address that no database can have.
 const URL_INVALID: &str = "DATABASE_URL_INVALID";
@@ -56,7 +59,6 @@ impl Db {
         if starts("sqlite:") {
             open_sqlite(config).await
         } else if starts("postgres://") || starts("postgresql://") {
-            check_postgres_url(&config.url)?;
             open_postgres(config, service).await
         } else {
             Err(Error::invalid(
@@ -80,9 +82,11 @@ impl Db {
         self.writer.get_database_backend()
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.reader.ping().await.db()
+    /// The time of the database. Also the way to see whether it answers.
+    pub async fn now(&self) -> Result<Timestamp, Error> {
+        let row = Sql::new("select {db_now} as now").one(&self.reader).await?;
+        row.ok_or_else(|| Error::internal("a select without a row"))?
+            .time("now")
     }
 
     /// Closes every connection; what still waits for one gets `UNAVAILABLE`.
@@ -176,9 +180,27 @@ pub fn postgres_server(url: &str) -> Option<String> {
     Some(format!("{}:{}", options.get_host(), options.get_port()))
 }
 
-/// The driver's own parser panics on what is no URL. What it says of one never quotes it.
-fn check_postgres_url(url: &str) -> Result<(), Error> {
-    PgConnectOptions::from_str(url).map(drop).map_err(|error| {
+/// Whether this can be the address of a PostgreSQL database. The driver's own parser panics on what is no URL. What it
+/// says of one never quotes it.
+pub fn check_postgres_url(url: &str) -> Result<(), Error> {
+    postgres_options(url).map(drop)
+}
+
+/// Whether PostgreSQL takes a connection, and if not, why: the pool tries again until its patience ends, and then says
+/// that it has ended.
+pub async fn reach_postgres(url: &str) -> Result<(), Error> {
+    let options = postgres_options(url)?;
+    let connection = tokio::time::timeout(REACH_TIMEOUT, options.connect()).await;
+    let late = || std::io::Error::from(std::io::ErrorKind::TimedOut);
+    let connection = connection.unwrap_or_else(|_| Err(SqlxError::Io(late())));
+    let connection = connection.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())));
+    // It was made; whether its end is orderly matters to nobody.
+    drop(connection.db()?.close().await);
+    Ok(())
+}
+
+fn postgres_options(url: &str) -> Result<PgConnectOptions, Error> {
+    PgConnectOptions::from_str(url).map_err(|error| {
         Error::invalid(
             URL_INVALID,
             format!(
@@ -217,6 +239,7 @@ async fn open_sqlite(config: &DatabaseConfig) -> Result<Db, Error> {
 }
 
 async fn open_postgres(config: &DatabaseConfig, service: &str) -> Result<Db, Error> {
+    reach_postgres(&config.url).await?;
     let schema = service.replace('-', "_");
     let mut pool = options(config);
     pool.set_schema_search_path(format!("\"{schema}\""))

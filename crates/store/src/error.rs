@@ -8,6 +8,9 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 /// The reason of a failure that goes away when the same transaction is run again.
 pub const WRITE_CONFLICT: &str = "WRITE_CONFLICT";
 
+/// How long the caller of a service should wait after it: whoever was faster needs a moment to end.
+pub const RETRY_CONFLICT: Duration = Duration::from_millis(20);
+
 /// Somebody has to make room on a full disk first; asking every second helps nobody.
 const RETRY_FULL: Duration = Duration::from_secs(30);
 
@@ -55,6 +58,7 @@ pub fn classify(error: DbErr) -> Error {
             WRITE_CONFLICT,
             "another change to the same data was faster; read again, then try again",
         )
+        .retry_after(RETRY_CONFLICT)
         .because(Cause::of(&error)),
         Condition::Full => Error::new(
             ErrorKind::Unavailable,

@@ -9,7 +9,11 @@ use chappe_ids::ProjectId;
 use chappe_kit::{Error, ErrorKind, Timestamp};
 use sea_orm::DatabaseTransaction;
 
-use crate::{RowExt as _, Sql, error::WRITE_CONFLICT};
+use crate::{
+    RowExt as _, Sql,
+    error::{RETRY_CONFLICT, WRITE_CONFLICT},
+    lease,
+};
 
 /// How long an answer is kept.
 pub const KEPT_FOR: Duration = Duration::from_hours(24);
@@ -43,19 +47,19 @@ pub async fn begin(
 ) -> Result<Begin, Error> {
     let opened = Sql::new(
         "insert into idempotency (project_id, scope, key, fingerprint, lease_until, created_at, expires_at)
-         values ({project}, {scope}, {key}, {fingerprint}, {lease_until}, {now}, {expires_at})
+         values ({project}, {scope}, {key}, {fingerprint}, {db_now} + {lease}, {now}, {expires_at})
          on conflict (project_id, scope, key) do update set
            fingerprint = excluded.fingerprint, response = null, lease_until = excluded.lease_until,
            created_at = excluded.created_at, expires_at = excluded.expires_at
          where idempotency.expires_at <= {now}
-            or (idempotency.response is null and idempotency.lease_until <= {now}
+            or (idempotency.response is null and idempotency.lease_until <= {db_now}
                 and idempotency.fingerprint = excluded.fingerprint)",
     )
     .bind("project", project)
     .bind("scope", scope)
     .bind("key", key)
     .bind("fingerprint", fingerprint.to_vec())
-    .bind("lease_until", (now + LEASE).micros())
+    .bind("lease", lease::micros(LEASE))
     .bind("now", now.micros())
     .bind("expires_at", (now + KEPT_FOR).micros())
     .execute(txn)
@@ -78,6 +82,7 @@ pub async fn begin(
             WRITE_CONFLICT,
             "the idempotency key has just expired; try again",
         )
+        .retry_after(RETRY_CONFLICT)
     })?;
     if row.get::<Vec<u8>>("fingerprint")? != fingerprint {
         return Err(Error::invalid(
@@ -121,7 +126,8 @@ pub async fn finish(
             ErrorKind::Aborted,
             "LEASE_LOST",
             "another request with this idempotency key has finished first; send it again for its answer",
-        ));
+        )
+        .retry_after(RETRY_CONFLICT));
     }
     Ok(())
 }

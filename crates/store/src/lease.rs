@@ -1,19 +1,19 @@
 //! Named leases of the whole service: one replica at a time does a singleton's work, or drives a lane.
 //!
-//! A lease has an owner and an epoch, which grows whenever the owner changes. Time only decides who may *try*;
-//! what a former owner still wants to write is kept out by [`fence`], the first statement of its transaction.
+//! A lease has an owner and an epoch, which grows whenever the owner changes. Time, which is the database's, only
+//! decides who may *try*; what a former owner still wants to write is kept out by [`fence`], the first statement of its transaction.
 
 use std::time::Duration;
 
 use chappe_ids::ProjectId;
-use chappe_kit::{Error, ErrorKind, Timestamp};
+use chappe_kit::{Error, ErrorKind};
 use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
 use crate::{RowExt as _, Sql};
 
 /// Leases belong to no project; their rows carry project zero, since the project leads every key.
-const NO_PROJECT: ProjectId = ProjectId::from_uuid(Uuid::nil());
+pub(crate) const NO_PROJECT: ProjectId = ProjectId::from_uuid(Uuid::nil());
 
 /// The reason of the error of an owner that is not the owner any more.
 pub const LOST: &str = "LEASE_LOST";
@@ -30,24 +30,22 @@ pub async fn acquire(
     txn: &DatabaseTransaction,
     name: &str,
     owner: Uuid,
-    now: Timestamp,
     ttl: Duration,
 ) -> Result<Option<Lease>, Error> {
     let row = Sql::new(
         "insert into leases (project_id, name, owner, epoch, until)
-         values ({project}, {name}, {owner}, 1, {until})
+         values ({project}, {name}, {owner}, 1, {db_now} + {ttl})
          on conflict (project_id, name) do update set
            owner = excluded.owner,
            epoch = case when leases.owner = excluded.owner then leases.epoch else leases.epoch + 1 end,
            until = excluded.until
-         where leases.owner = excluded.owner or leases.until <= {now}
+         where leases.owner = excluded.owner or leases.until <= {db_now}
          returning epoch",
     )
     .bind("project", NO_PROJECT)
     .bind("name", name)
     .bind("owner", owner)
-    .bind("until", (now + ttl).micros())
-    .bind("now", now.micros())
+    .bind("ttl", micros(ttl))
     .one(txn)
     .await?;
     row.map(|row| {
@@ -59,18 +57,12 @@ pub async fn acquire(
 }
 
 /// Extends a lease that is still the owner's, also when it has run out and nobody noticed.
-pub async fn renew(
-    txn: &DatabaseTransaction,
-    name: &str,
-    owner: Uuid,
-    epoch: i64,
-    until: Timestamp,
-) -> Result<(), Error> {
+pub async fn renew(txn: &DatabaseTransaction, name: &str, owner: Uuid, epoch: i64, ttl: Duration) -> Result<(), Error> {
     let sql = Sql::new(
-        "update leases set until = {until}
+        "update leases set until = {db_now} + {ttl}
          where project_id = {project} and name = {name} and owner = {owner} and epoch = {epoch}",
     );
-    held(sql.bind("until", until.micros()), txn, name, owner, epoch).await
+    held(sql.bind("ttl", micros(ttl)), txn, name, owner, epoch).await
 }
 
 /// Gives the lease back, so that another need not wait for it to run out.
@@ -89,6 +81,11 @@ pub async fn fence(txn: &DatabaseTransaction, name: &str, owner: Uuid, epoch: i6
          where project_id = {project} and name = {name} and owner = {owner} and epoch = {epoch}",
     );
     held(sql, txn, name, owner, epoch).await
+}
+
+/// A span as it is added to `{db_now}`.
+pub fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
 async fn held(sql: Sql, txn: &DatabaseTransaction, name: &str, owner: Uuid, epoch: i64) -> Result<(), Error> {

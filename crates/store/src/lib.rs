@@ -3,7 +3,7 @@
 //! The same code runs on SQLite (embedded) and PostgreSQL (mesh). SQL is written once, set-based, with
 //! [`Sql`] and [`Rows`]; where the engines differ, the difference sits in this crate.
 
-mod cell;
+mod cells;
 mod config;
 mod db;
 mod error;
@@ -11,6 +11,7 @@ mod row;
 mod rows;
 mod sql;
 
+pub mod fingerprint;
 pub mod idempotency;
 pub mod lease;
 pub mod migrate;
@@ -19,8 +20,8 @@ pub mod retired;
 pub mod schema;
 
 pub use config::DatabaseConfig;
-pub use db::{Db, postgres_server};
-pub use error::{IntoError, WRITE_CONFLICT, classify, is_write_conflict};
+pub use db::{Db, check_postgres_url, postgres_server, reach_postgres};
+pub use error::{IntoError, RETRY_CONFLICT, WRITE_CONFLICT, classify, is_write_conflict};
 pub use row::RowExt;
 pub use rows::Rows;
 pub use sql::Sql;

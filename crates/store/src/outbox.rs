@@ -3,7 +3,7 @@
 //! A relay claims due rows under a lease, hands them over outside any transaction, and acknowledges the claim.
 //! A relay that dies loses nothing: its lease runs out. One that overslept cannot acknowledge: its claim is not
 //! on the row any more. The receiver must take the same message twice, since between handing over and
-//! acknowledging anything may happen.
+//! acknowledging anything may happen. When a message is due, its sender's clock says; leases are the database's.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use chappe_kit::{Error, Timestamp};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
 use uuid::Uuid;
 
-use crate::{RowExt as _, Rows, Sql};
+use crate::{RowExt as _, Rows, Sql, lease};
 
 /// A message to be handed over.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,7 +112,7 @@ pub async fn claim(
         .bind("topic", topic)
         .bind("now", now.micros())
         .bind("claim", claim)
-        .bind("until", (now + lease).micros())
+        .bind("lease", lease::micros(lease))
         .bind("limit", i64::from(limit))
         .all(txn)
         .await?;
@@ -127,11 +127,11 @@ macro_rules! claim_text {
             "with due as materialized (
                 select project_id as due_project, id as due_id from outbox
                 where topic = {topic} and available_at <= {now} and parked_reason is null
-                  and (lease_until is null or lease_until <= {now})
+                  and (lease_until is null or lease_until <= {db_now})
                 order by available_at, id limit {limit} ",
             $lock,
             ")
-             update outbox set claimed_by = {claim}, lease_until = {until}, attempts = attempts + 1
+             update outbox set claimed_by = {claim}, lease_until = {db_now} + {lease}, attempts = attempts + 1
              from due where project_id = due_project and id = due_id
              returning project_id, id, topic, key, payload, traceparent, created_at, available_at, attempts"
         )

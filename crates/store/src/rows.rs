@@ -2,12 +2,13 @@ use chappe_kit::{Error, Timestamp};
 use sea_orm::{DbBackend, Value};
 use uuid::Uuid;
 
-use crate::cell::{Cell, Kind, array_literal, hex, push_json, uuid};
+use crate::cells::Cells;
 
 /// A table as a parameter: columns of equal length, so that one statement takes a whole batch.
 ///
-/// PostgreSQL gets one array per column and joins them with `unnest`; SQLite gets one JSON array of rows and
-/// reads it with `json_each`. Both travel as text, because that form of an array may hold nulls.
+/// PostgreSQL gets one array per column and joins them with `unnest`; a column that may be null brings a second array
+/// that tells where it is, for the driver knows no nulls in arrays. SQLite gets one JSON array of rows and reads it with
+/// `json_each`.
 #[must_use]
 pub struct Rows {
     len: usize,
@@ -16,8 +17,8 @@ pub struct Rows {
 
 struct Column {
     name: &'static str,
-    kind: Kind,
-    cells: Vec<Option<Cell>>,
+    nullable: bool,
+    cells: Cells,
 }
 
 impl Rows {
@@ -31,52 +32,38 @@ impl Rows {
 
     /// A column of ids.
     pub fn uuids(self, name: &'static str, cells: impl IntoIterator<Item: Into<Uuid>>) -> Self {
-        self.column(name, Kind::Uuid, cells.into_iter().map(|id| Some(uuid(id.into()))))
+        let cells = cells.into_iter().map(|id| Some(id.into())).collect();
+        self.column(name, false, Cells::Uuid(cells))
     }
 
     /// A column of ids that may be null.
     pub fn opt_uuids(self, name: &'static str, cells: impl IntoIterator<Item = Option<impl Into<Uuid>>>) -> Self {
-        self.column(
-            name,
-            Kind::Uuid,
-            cells.into_iter().map(|id| id.map(|id| uuid(id.into()))),
-        )
+        let cells = cells.into_iter().map(|id| id.map(Into::into)).collect();
+        self.column(name, true, Cells::Uuid(cells))
     }
 
     /// A column of text.
     pub fn texts(self, name: &'static str, cells: impl IntoIterator<Item: Into<String>>) -> Self {
-        self.column(
-            name,
-            Kind::Text,
-            cells.into_iter().map(|text| Some(Cell::Text(text.into()))),
-        )
+        let cells = cells.into_iter().map(|text| Some(text.into())).collect();
+        self.column(name, false, Cells::Text(cells))
     }
 
     /// A column of text that may be null.
     pub fn opt_texts(self, name: &'static str, cells: impl IntoIterator<Item = Option<impl Into<String>>>) -> Self {
-        self.column(
-            name,
-            Kind::Text,
-            cells.into_iter().map(|text| text.map(|text| Cell::Text(text.into()))),
-        )
+        let cells = cells.into_iter().map(|text| text.map(Into::into)).collect();
+        self.column(name, true, Cells::Text(cells))
     }
 
     /// A bigint column.
     pub fn ints(self, name: &'static str, cells: impl IntoIterator<Item: Into<i64>>) -> Self {
-        self.column(
-            name,
-            Kind::Int,
-            cells.into_iter().map(|int| Some(Cell::Int(int.into()))),
-        )
+        let cells = cells.into_iter().map(|int| Some(int.into())).collect();
+        self.column(name, false, Cells::Int(cells))
     }
 
     /// A bigint column that may be null.
     pub fn opt_ints(self, name: &'static str, cells: impl IntoIterator<Item = Option<impl Into<i64>>>) -> Self {
-        self.column(
-            name,
-            Kind::Int,
-            cells.into_iter().map(|int| int.map(|int| Cell::Int(int.into()))),
-        )
+        let cells = cells.into_iter().map(|int| int.map(Into::into)).collect();
+        self.column(name, true, Cells::Int(cells))
     }
 
     /// A bigint column of instants in microseconds.
@@ -91,60 +78,46 @@ impl Rows {
 
     /// A boolean column.
     pub fn bools(self, name: &'static str, cells: impl IntoIterator<Item = bool>) -> Self {
-        self.column(name, Kind::Bool, cells.into_iter().map(|yes| Some(Cell::Bool(yes))))
+        let cells = cells.into_iter().map(Some).collect();
+        self.column(name, false, Cells::Bool(cells))
     }
 
     /// A boolean column that may be null.
     pub fn opt_bools(self, name: &'static str, cells: impl IntoIterator<Item = Option<bool>>) -> Self {
-        self.column(name, Kind::Bool, cells.into_iter().map(|yes| yes.map(Cell::Bool)))
+        self.column(name, true, Cells::Bool(cells.into_iter().collect()))
     }
 
     /// A column of bytes.
     pub fn bytes(self, name: &'static str, cells: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
-        self.column(
-            name,
-            Kind::Bytes,
-            cells.into_iter().map(|bytes| Some(hex(bytes.as_ref()))),
-        )
+        let cells = cells.into_iter().map(|bytes| Some(bytes.as_ref().to_vec())).collect();
+        self.column(name, false, Cells::Bytes(cells))
     }
 
     /// A column of bytes that may be null.
     pub fn opt_bytes(self, name: &'static str, cells: impl IntoIterator<Item = Option<impl AsRef<[u8]>>>) -> Self {
-        self.column(
-            name,
-            Kind::Bytes,
-            cells.into_iter().map(|bytes| bytes.map(|bytes| hex(bytes.as_ref()))),
-        )
+        let cells = cells
+            .into_iter()
+            .map(|bytes| bytes.map(|bytes| bytes.as_ref().to_vec()));
+        self.column(name, true, Cells::Bytes(cells.collect()))
     }
 
     /// A column of JSON documents: values, or text that is known to be JSON.
     pub fn json(self, name: &'static str, cells: impl IntoIterator<Item: ToString>) -> Self {
-        self.column(
-            name,
-            Kind::Json,
-            cells.into_iter().map(|json| Some(Cell::Text(json.to_string()))),
-        )
+        let cells = cells.into_iter().map(|json| Some(json.to_string())).collect();
+        self.column(name, false, Cells::Json(cells))
     }
 
     /// A column of JSON documents that may be null.
     pub fn opt_json(self, name: &'static str, cells: impl IntoIterator<Item = Option<impl ToString>>) -> Self {
-        self.column(
-            name,
-            Kind::Json,
-            cells
-                .into_iter()
-                .map(|json| json.map(|json| Cell::Text(json.to_string()))),
-        )
+        let cells = cells
+            .into_iter()
+            .map(|json| json.map(|json| json.to_string()))
+            .collect();
+        self.column(name, true, Cells::Json(cells))
     }
 
-    fn column(mut self, name: &'static str, kind: Kind, cells: impl Iterator<Item = Option<Cell>>) -> Self {
-        let mut column = Vec::with_capacity(self.len);
-        column.extend(cells);
-        self.columns.push(Column {
-            name,
-            kind,
-            cells: column,
-        });
+    fn column(mut self, name: &'static str, nullable: bool, cells: Cells) -> Self {
+        self.columns.push(Column { name, nullable, cells });
         self
     }
 
@@ -165,18 +138,22 @@ impl Rows {
 
     fn unnest(self, mut number: impl FnMut(Value) -> String) -> String {
         let (mut selected, mut arrays, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        for column in self.columns {
-            let (name, kind) = (column.name, column.kind);
-            arrays.push(format!(
-                "{}::text::{}[]",
-                number(array_literal(kind, &column.cells).into()),
-                kind.postgres()
-            ));
-            names.push(name);
-            selected.push(match kind {
-                Kind::Json => format!("{name}::jsonb as {name}"),
-                _ => name.to_owned(),
+        for Column { name, nullable, cells } in self.columns {
+            let value = if cells.are_json() {
+                format!("{name}::jsonb")
+            } else {
+                name.to_owned()
+            };
+            selected.push(if nullable {
+                arrays.push(format!("{}::boolean[]", number(cells.nulls())));
+                names.push(format!("{name}_is_null"));
+                format!("case when {name}_is_null then null else {value} end as {name}")
+            } else {
+                format!("{value} as {name}")
             });
+            let array_type = cells.array_type();
+            arrays.push(format!("{}::{array_type}", number(cells.into_array())));
+            names.push(name.to_owned());
         }
         format!(
             "(select {} from unnest({}) as t({}))",
@@ -194,18 +171,19 @@ impl Rows {
                 if index > 0 {
                     json.push(',');
                 }
-                push_json(&mut json, column.cells[row].as_ref());
+                column.cells.push_json(row, &mut json);
             }
             json.push(']');
         }
         json.push(']');
-        let selected: Vec<_> = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| match column.kind {
-                Kind::Uuid | Kind::Bytes => format!("unhex(value ->> {index}) as {}", column.name),
-                _ => format!("value ->> {index} as {}", column.name),
+        let columns = self.columns.iter().enumerate();
+        let selected: Vec<_> = columns
+            .map(|(index, column)| {
+                if column.cells.are_hex() {
+                    format!("unhex(value ->> {index}) as {}", column.name)
+                } else {
+                    format!("value ->> {index} as {}", column.name)
+                }
             })
             .collect();
         format!(

@@ -46,6 +46,13 @@ pub const LEASES: &[&str] = &["create table if not exists leases (
     primary key (project_id, name)
 )"];
 
+/// Under which master key the data was written: see [`crate::fingerprint`]. Made by the migration runner.
+pub const MASTER_KEY: &[&str] = &["create table if not exists master_key (
+    project_id {uuid} not null,
+    fingerprint {bytes} not null,
+    primary key (project_id)
+)"];
+
 /// Profile ids that are gone or moved: see [`crate::retired`].
 pub const RETIRED_PROFILES: &[&str] = &[
     "create table if not exists retired_profiles (

@@ -10,6 +10,9 @@ use crate::{IntoError as _, Rows};
 /// `{name}` in the text stands for the value or the rows bound under that name, and may stand there more
 /// than once. Braces around anything else are left alone, so `'{}'` is an empty JSON object.
 ///
+/// `{db_now}` is the time of the database in microseconds, as of the beginning of the statement. Leases are granted,
+/// renewed and ended by it alone: replicas agree about it, and about their own clocks they do not.
+///
 /// ```ignore
 /// Sql::new(
 ///     "insert into events (project_id, event_id, name)
@@ -80,7 +83,9 @@ impl Sql {
         let mut rest = self.text;
         while let Some((before, name, after)) = next_placeholder(rest) {
             built.sql.push_str(before);
-            if let Some(rendered) = built.rendered.get(name) {
+            if name == DB_NOW {
+                built.sql.push_str(db_now(backend));
+            } else if let Some(rendered) = built.rendered.get(name) {
                 built.sql.push_str(rendered);
             } else {
                 let parameter = self.parameters.remove(name).ok_or_else(|| unbound(name))?;
@@ -95,6 +100,17 @@ impl Sql {
                 "the statement does not use its parameter {name}"
             ))),
         }
+    }
+}
+
+/// The placeholder of the database's own time.
+const DB_NOW: &str = "db_now";
+
+/// Stable within a statement, so that it may be compared with an index.
+const fn db_now(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "cast(extract(epoch from statement_timestamp()) * 1000000 as bigint)",
+        _ => "cast(unixepoch('subsec') * 1000000 as integer)",
     }
 }
 

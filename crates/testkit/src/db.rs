@@ -1,4 +1,6 @@
-use chappe_store::Db;
+use std::time::Duration;
+
+use chappe_store::{Db, IntoError as _};
 use sea_orm::ConnectionTrait as _;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -82,6 +84,22 @@ impl TestDb {
         created.expect("the server makes a database");
         let separator = if self.url.contains('?') { '&' } else { '?' };
         Some(format!("{}{separator}dbname={name}", self.url))
+    }
+
+    /// Lets time pass for leases, which the database measures: each of these columns, as `(table, column)`, moves that
+    /// far into the past.
+    ///
+    /// # Panics
+    /// If one of them is not there.
+    pub async fn age(&self, by: Duration, columns: &[(&str, &str)]) {
+        let micros = by.as_micros();
+        for (table, column) in columns {
+            let text = format!("update {table} set {column} = {column} - {micros}");
+            let aged = self
+                .db
+                .write(async |txn| txn.execute_unprepared(&text).await.db().map(drop));
+            aged.await.expect("the columns are there");
+        }
     }
 
     /// What a service's configuration says to use this database.

@@ -73,6 +73,11 @@ impl Inbox {
         self.memory.answers.forget_permits(Semaphore::MAX_PERMITS);
     }
 
+    /// Answers so many mails more.
+    pub fn answer(&self, count: usize) {
+        self.memory.answers.add_permits(count);
+    }
+
     /// Answers everything from now on, and what waits for an answer.
     pub fn answer_all(&self) {
         self.hold();

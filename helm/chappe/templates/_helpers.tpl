@@ -57,5 +57,10 @@ http://{{ $service }}.{{ .root.Release.Namespace }}.svc.{{ .root.Values.peers.cl
 {{- $_ := set $config "gateway" (dict "public_base_url" .) -}}
 {{- $_ := set $config "email_sender" (dict "public_url" .) -}}
 {{- end -}}
+{{- with .Values.traces -}}
+{{- if .endpoint -}}
+{{- $_ := set $config "traces" (dict "endpoint" .endpoint "sample_ratio" .sampleRatio) -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml (mergeOverwrite $config (deepCopy .Values.config)) -}}
 {{- end }}

@@ -38,7 +38,7 @@ spec:
     {{- end }}
   {{- end }}
   {{- if .server }}
-  # 8 s until nobody sends here any more, 25 s that the process allows itself, and some to spare.
+  # 8 s until names no longer lead here, 2 s in which the process still accepts, 25 s for open calls, and some to spare.
   terminationGracePeriodSeconds: 45
   topologySpreadConstraints:
     {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}

@@ -59,12 +59,12 @@ async fn pipeline(bench: &Bench) -> Result<(f64, f64)> {
 
     let begun = Instant::now();
     traffic::send(&mesh.rest, traffic::orders(people.clone(), BATCH)?).await?;
-    mesh.rest.when("queued", people.len()).await?;
+    mesh.rest.enqueued(people.len()).await?;
     let enqueued = per_second(people.len(), begun.elapsed());
 
     let begun = Instant::now();
     let relay = relay.open().await?;
-    mesh.rest.when("sent", people.len()).await?;
+    mesh.rest.sent(people.len()).await?;
     let sent = per_second(people.len(), begun.elapsed());
     mesh.stop().await?;
     drop(relay);

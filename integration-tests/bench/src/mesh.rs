@@ -4,7 +4,6 @@ use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
-use serde_json::Value as Json;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
@@ -18,10 +17,10 @@ use crate::{Bench, database::Database, pause};
 /// How long a start may take on a busy machine.
 const START: Duration = Duration::from_secs(30);
 
-/// How long something may take that is waited for by looking at the status.
+/// How long something may take that is waited for by looking at counters.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// How often the status is looked at: what it costs must not show.
+/// How often counters are looked at: what it costs must not show.
 const INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) struct Stores {
@@ -51,6 +50,7 @@ pub(crate) struct Rest {
 #[derive(Clone, Deserialize)]
 struct Credentials {
     rest_url: String,
+    admin_url: String,
     rest_api_key: String,
     project_key: String,
 }
@@ -155,27 +155,38 @@ impl Rest {
         Ok(())
     }
 
-    /// Counts messages in one state.
-    pub(crate) async fn messages(&self, state: &str) -> Result<usize> {
-        let path = format!("{}/chappe/v1/status", self.credentials.rest_url);
-        let answer = self.open(self.http.get(path)).send().await?.error_for_status()?;
-        let status: Json = answer.json().await?;
-        let count = status["messages"][state]
-            .as_u64()
-            .context("the status counts messages")?;
-        Ok(usize::try_from(count)?)
+    /// What a counter has come to, over all its labels. The status would count rows, and its cost would show.
+    async fn counter(&self, name: &str, label: &str) -> Result<usize> {
+        let metrics = self.http.get(format!("{}/metrics", self.credentials.admin_url));
+        let text = metrics.send().await?.error_for_status()?.text().await?;
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with(name) && line.contains(label));
+        let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok());
+        Ok(values.sum())
     }
 
-    /// Waits until so many messages are in a state.
-    pub(crate) async fn when(&self, state: &str, count: usize) -> Result<()> {
+    /// Waits until so many messages have been enqueued.
+    pub(crate) async fn enqueued(&self, count: usize) -> Result<()> {
+        self.reaches("chappe_email_sender_enqueued_total", "", count).await
+    }
+
+    /// Waits until a relay has accepted so many messages, and this is written down.
+    pub(crate) async fn sent(&self, count: usize) -> Result<()> {
+        let accepted = r#"state="accepted""#;
+        self.reaches("chappe_email_sender_attempts_total", accepted, count)
+            .await
+    }
+
+    async fn reaches(&self, counter: &str, label: &str, count: usize) -> Result<()> {
         let reached = async {
-            while self.messages(state).await? < count {
+            while self.counter(counter, label).await? < count {
                 pause(INTERVAL).await;
             }
             Ok(())
         };
         let waited = timeout(PATIENCE, reached).await;
-        waited.with_context(|| format!("{count} messages are not {state} after {PATIENCE:?}"))?
+        waited.with_context(|| format!("{counter} is not {count} after {PATIENCE:?}"))?
     }
 
     fn open(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {

@@ -6,7 +6,7 @@ use chappe_coordination::CoordinationConfig;
 use chappe_kit::{
     Error, MasterKey,
     config::{self, Secret},
-    telemetry::LogConfig,
+    telemetry::{LogConfig, TracesConfig},
 };
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) listen: Listen,
     pub(crate) keys: Keys,
     pub(crate) log: LogConfig,
+    pub(crate) traces: TracesConfig,
     pub(crate) peers: Peers,
     pub(crate) identity: identity::Config,
     pub(crate) profile_store: profile_store::Config,
@@ -57,6 +58,8 @@ pub(crate) struct Listen {
     pub(crate) rest: SocketAddr,
     pub(crate) grpc: SocketAddr,
     pub(crate) admin: SocketAddr,
+    /// How long a service of the mesh still accepts calls after SIGTERM, already unready: time for others to learn it.
+    pub(crate) drain_ms: u64,
 }
 
 impl Default for Listen {
@@ -66,6 +69,7 @@ impl Default for Listen {
             rest: local(8080),
             grpc: local(50051),
             admin: local(9090),
+            drain_ms: 2_000,
         }
     }
 }
@@ -94,7 +98,8 @@ impl Keys {
     }
 }
 
-/// Where the other services are, in the mesh.
+/// Where the other services are, in the mesh: a URL, whose host may have any number of addresses, or several separated by
+/// commas.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Peers {

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use chappe_ids::ProjectId;
-use chappe_kit::{Error, ErrorKind, grpc::retrying};
+use chappe_kit::{Error, ErrorKind};
 use chappe_proto::identity::{AuthenticateRequest, authenticate_request::Scope};
 
 use crate::{
@@ -43,15 +43,13 @@ async fn open(app: &App, rest_key: &str, scope: Scope) -> Result<ProjectId, Erro
 
 /// A wrong key comes before a missing header, and identity looks at the key first.
 async fn without_project(app: &App, rest_key: &str) -> Error {
-    let checked = retrying(|| {
-        let mut identity = app.peers.identity.clone();
-        let request = AuthenticateRequest {
-            rest_key: rest_key.to_owned(),
-            scope: None,
-        };
-        async move { identity.authenticate(tonic::Request::new(request)).await }
-    });
-    match checked.await {
+    let request = AuthenticateRequest {
+        rest_key: rest_key.to_owned(),
+        scope: None,
+    };
+    let mut identity = app.peers.identity.clone();
+    let checked = identity.authenticate(tonic::Request::new(request)).await;
+    match checked.map_err(Error::from) {
         Err(error) if error.kind() != ErrorKind::InvalidArgument => error,
         _ => missing("X-Batch-Project"),
     }

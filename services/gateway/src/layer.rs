@@ -4,15 +4,18 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use chappe_kit::{Error, ErrorKind, IdGen, grpc::context::Context};
+use chappe_kit::{
+    Error, ErrorKind, IdGen, Lifecycle,
+    grpc::context::Context,
+    trace::{Kind, Span, TraceContext},
+};
 use futures_util::FutureExt;
 use tokio::time::Instant;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use crate::{
     App,
@@ -22,8 +25,6 @@ use crate::{
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken over.
 const MAX_REQUEST_ID: usize = 64;
-/// Length of a version 00 traceparent (W3C Trace Context §3.2).
-const TRACEPARENT_LENGTH: usize = 55;
 
 /// Names the request, catches panics, words failures, counts and logs. Only the route's template is counted and
 /// logged: paths and queries hold tokens and ids of people.
@@ -36,11 +37,13 @@ pub(crate) async fn outermost(State(app): State<Arc<App>>, request: Request, nex
         .map_or("unmatched", |path| path.as_str().trim_end_matches('/'))
         .to_owned();
     let id = request_id(request.headers(), &app.runtime.ids);
-    let traceparent = traceparent(request.headers());
-    let span = tracing::info_span!("rest", http.route = route, trace.id = &traceparent[3..35]);
+    let given = request.headers().get("traceparent");
+    let caller = given.and_then(|value| TraceContext::parse(value.to_str().ok()?));
+    let (traced, trace) = Span::enter(Kind::Server, format_args!("{} {route}", known(&method)), caller);
+    let span = tracing::info_span!("rest", http.route = route, trace.id = %trace.trace_id());
 
     let mut response = async move {
-        AssertUnwindSafe(next.run(with_traceparent(request, traceparent)))
+        AssertUnwindSafe(next.run(with_trace(request, trace)))
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Failure::from(Error::internal("a handler panicked")).into_response())
@@ -56,6 +59,7 @@ pub(crate) async fn outermost(State(app): State<Arc<App>>, request: Request, nex
     }
     response.headers_mut().insert(REQUEST_ID, id);
     let (status, seconds) = (response.status(), began.elapsed().as_secs_f64());
+    describe(&traced, &method, &route, status);
     tracing::debug!(
         http.route = route,
         http.status = status.as_u16(),
@@ -68,22 +72,38 @@ pub(crate) async fn outermost(State(app): State<Arc<App>>, request: Request, nex
     response
 }
 
-/// The trace of a request, for the calls made while it is handled.
-#[derive(Clone)]
-struct Trace(String);
-
-fn with_traceparent(mut request: Request, traceparent: String) -> Request {
-    request.extensions_mut().insert(Trace(traceparent));
+fn with_trace(mut request: Request, trace: TraceContext) -> Request {
+    request.extensions_mut().insert(trace);
     request
+}
+
+/// By the semantic conventions of HTTP servers: a wrong request is no failure of ours.
+fn describe(span: &Span, method: &Method, route: &str, status: StatusCode) {
+    span.set("http.request.method", known(method));
+    span.set("http.route", route);
+    span.count("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.fail(status.as_u16());
+    }
+}
+
+/// Strangers may write any word there.
+fn known(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
+            method.as_str()
+        }
+        _ => "_OTHER",
+    }
 }
 
 /// Ends a request when its time is up, and hands what is left on to the peers.
 pub(crate) async fn bounded(State(patience): State<Duration>, request: Request, next: Next) -> Response {
     let deadline = Instant::now() + patience;
-    let trace = request.extensions().get::<Trace>();
+    let trace = request.extensions().get::<TraceContext>().copied();
     let context = Context {
-        deadline,
-        traceparent: trace.map(|trace| trace.0.clone()).unwrap_or_default(),
+        deadline: Some(deadline),
+        trace: trace.unwrap_or_else(TraceContext::unsampled),
     };
     match tokio::time::timeout_at(deadline, context.scope(next.run(request))).await {
         Ok(response) => response,
@@ -96,6 +116,19 @@ pub(crate) async fn bounded(State(patience): State<Duration>, request: Request, 
     }
 }
 
+/// Tells clients to come back over a connection of their own while this process is about to end: HTTP/1.1 has no other way
+/// to say so (RFC 9112 §9.6), and HTTP/2 says it by itself.
+pub(crate) async fn draining(State(lifecycle): State<Lifecycle>, request: Request, next: Next) -> Response {
+    let is_old = request.version() < Version::HTTP_2;
+    let mut response = next.run(request).await;
+    if is_old && lifecycle.is_draining() {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
 /// The client's own id where it is fit to be repeated, else a fresh one.
 fn request_id(headers: &HeaderMap, ids: &IdGen) -> HeaderValue {
     let visible =
@@ -103,19 +136,4 @@ fn request_id(headers: &HeaderMap, ids: &IdGen) -> HeaderValue {
     headers.get(REQUEST_ID).filter(visible).cloned().unwrap_or_else(|| {
         HeaderValue::try_from(ids.uuid().to_string()).unwrap_or_else(|_| HeaderValue::from_static("-"))
     })
-}
-
-/// The client's trace, or the beginning of one.
-fn traceparent(headers: &HeaderMap) -> String {
-    let well_formed = |text: &&str| {
-        text.len() == TRACEPARENT_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-    };
-    let given = headers.get("traceparent").and_then(|value| value.to_str().ok());
-    given.filter(well_formed).map_or_else(
-        || {
-            let span = Uuid::new_v4().simple().to_string();
-            format!("00-{}-{}-01", Uuid::new_v4().simple(), &span[..16])
-        },
-        ToOwned::to_owned,
-    )
 }

@@ -13,7 +13,7 @@ mod updates;
 
 use std::sync::Arc;
 
-use axum::{Router, serve::ListenerExt as _};
+use axum::{Router, middleware::from_fn_with_state, serve::ListenerExt as _};
 use chappe_coordination::Coordination;
 use chappe_kit::{
     Error, Lifecycle, Runtime,
@@ -91,6 +91,7 @@ pub async fn serve(listener: TcpListener, router: Router, lifecycle: Lifecycle) 
             tracing::debug!("could not set TCP_NODELAY on a connection: {error}");
         }
     });
+    let router = router.layer(from_fn_with_state(lifecycle.clone(), layer::draining));
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(async move { lifecycle.stopping().await })
         .await;

@@ -44,7 +44,16 @@ async fn without_redis_from_the_start_everything_follows_its_policy() {
     let (_kept, port) = closed_port();
     let coordination = Coordination::connect(&at_port(port), clock.clone()).unwrap();
     assert_open(&coordination).await;
-    assert_eq!(coordination.status().await, Status::Down);
+    let status = coordination.status().await;
+    assert!(
+        matches!(&status, Status::Down(cause) if !cause.is_empty()),
+        "{status:?}"
+    );
+    assert_eq!(
+        coordination.status().await,
+        status,
+        "the cause stays while Redis is left alone"
+    );
 
     let alone = Coordination::in_process(clock.clone());
     assert_eq!(alone.status().await, Status::InProcess);

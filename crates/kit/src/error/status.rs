@@ -112,7 +112,7 @@ mod tests {
             let refused = Error::new(ErrorKind::Unauthenticated, reason, "the token of the call has expired");
             Error::from(Status::from(refused)).kind()
         };
-        assert_eq!(received("CALL_EXPIRED"), ErrorKind::Unavailable);
+        assert_eq!(received("CLOCKS_DIFFER"), ErrorKind::Unavailable);
         assert_eq!(received("KEY_INVALID"), ErrorKind::Unauthenticated);
     }
 

@@ -8,12 +8,18 @@ use std::time::Duration;
 
 use chappe_ids::ProjectId;
 
-use crate::{Error, ErrorKind, MasterKey, Timestamp, keys::Key};
+use crate::{
+    Error, ErrorKind, MasterKey, Timestamp,
+    keys::Key,
+    skew::{MAX_SKEW, Skew},
+};
 
 /// Metadata key of the token.
 pub(crate) const TOKEN_HEADER: &str = "x-chappe-call";
-/// How long a token is good: the longest deadline plus the skew of two clocks.
-const TOKEN_LIFE: Duration = Duration::from_mins(2);
+/// How long a token is good: the longest deadline, plus the skew of two clocks.
+const TOKEN_LIFE: Duration = Duration::from_mins(1).saturating_add(MAX_SKEW);
+/// The reason of a token that comes from another time.
+pub(crate) const CLOCKS_DIFFER: &str = "CLOCKS_DIFFER";
 /// Bytes of the MAC that travel.
 const TAG_BYTES: usize = 16;
 
@@ -104,14 +110,18 @@ impl CallKey {
         format!("{claims}.{tag}")
     }
 
-    /// What a token of this mesh says, while it is good.
+    /// What a token of this mesh says, while it is good: from a little before it was made, by our clock, until it expires.
     pub fn verify<'a>(&self, token: &'a str, now: Timestamp) -> Result<Claims<'a>, Error> {
         let (claims, tag) = token.rsplit_once('.').ok_or_else(unauthenticated)?;
         let tag = data_encoding::HEXLOWER
             .decode(tag.as_bytes())
             .map_err(|_| unauthenticated())?;
         if tag.len() != TAG_BYTES || !self.0.verify(claims.as_bytes(), &tag) {
-            return Err(unauthenticated());
+            return Err(Error::new(
+                ErrorKind::Unauthenticated,
+                "KEYS_DIFFER",
+                "the caller's token was not made with the key of this service: give both the same keys.master",
+            ));
         }
         let parts: Vec<&str> = claims.split('.').collect();
         let ["1", service, project, expires] = parts[..] else {
@@ -123,11 +133,13 @@ impl CallKey {
             .transpose();
         let project = project.map_err(|_| unauthenticated())?;
         let expires: i64 = expires.parse().map_err(|_| unauthenticated())?;
-        if expires < now.micros() {
+        let minted = Timestamp::from_micros(expires) - TOKEN_LIFE;
+        if expires < now.micros() || minted > now + MAX_SKEW {
+            let skew = Skew::between(minted, now);
             return Err(Error::new(
                 ErrorKind::Unauthenticated,
-                "CALL_EXPIRED",
-                "the caller's token has expired: compare the clocks of the two services",
+                CLOCKS_DIFFER,
+                format!("the caller's clock is {skew} that of this service: synchronise both (NTP)"),
             ));
         }
         Ok(Claims { service, project })
@@ -181,20 +193,23 @@ mod tests {
     }
 
     #[test]
-    fn tokens_expire() {
+    fn a_token_from_another_time_says_whose_clock_is_where() {
         let token = key().mint("ingestion", None, NOW);
-        assert_eq!(
-            key()
-                .verify(&token, NOW + Duration::from_secs(121))
-                .unwrap_err()
-                .reason(),
-            "CALL_EXPIRED"
-        );
+        let at = |now| key().verify(&token, now).map(drop);
+        assert!(at(NOW + TOKEN_LIFE).is_ok());
+        assert!(at(NOW - MAX_SKEW).is_ok());
+        let hour = Duration::from_hours(1);
+        for (now, told) in [(NOW + hour, "60 min behind that"), (NOW - hour, "60 min ahead of that")] {
+            let refused = at(now).unwrap_err();
+            assert_eq!(refused.reason(), CLOCKS_DIFFER);
+            assert!(refused.message().contains(told), "{refused}");
+        }
+        assert_eq!(at(NOW + TOKEN_LIFE * 2).unwrap_err().reason(), CLOCKS_DIFFER);
     }
 
     #[test]
     fn another_mesh_is_a_stranger() {
         let token = CallKey::new(&MasterKey::new([2; 32])).mint("ingestion", None, NOW);
-        assert!(key().verify(&token, NOW).is_err());
+        assert_eq!(key().verify(&token, NOW).unwrap_err().reason(), "KEYS_DIFFER");
     }
 }

@@ -1,12 +1,18 @@
 //! gRPC between services: one client type for memory and TCP, one stack of layers, our own deadlines.
 
+pub mod balancer;
 pub mod caller;
 pub mod context;
+mod contract;
+mod dice;
+pub mod door;
 pub mod layer;
 pub mod peer;
+pub mod probe;
 pub mod rest_keys;
-pub mod retry;
+mod retry;
 pub mod server;
+mod span;
 
 use std::convert::Infallible;
 
@@ -14,9 +20,9 @@ use http::{Request, Response};
 use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
 
+pub use balancer::Balancer;
 pub use caller::{CallKey, Caller};
 pub use peer::{Peer, call};
-pub use retry::retrying;
 
 /// Largest message in either direction, in bytes: profile updates are the largest.
 pub const MAX_MESSAGE_BYTES: usize = 24 * 1024 * 1024;

@@ -1,27 +1,24 @@
 //! The other end of a call: in this process or behind TCP, the same type.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use chappe_ids::ProjectId;
 use http::{HeaderName, HeaderValue, Request, Response};
-use tonic::{
-    Status,
-    body::Body,
-    transport::{Channel, Endpoint},
-};
-use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
+use tokio::time::{Instant, timeout_at};
+use tonic::{Status, body::Body};
+use tower::{service_fn, util::BoxCloneSyncService};
 
 use super::{
-    Service,
+    Balancer, Service,
     caller::{CallKey, TOKEN_HEADER},
     context,
+    retry::{Repeatable, Retry},
+    span::Call,
 };
-use crate::{Clock, Error};
+use crate::{Clock, trace::TraceContext};
 
 /// Deadline of a call that is made outside of any other and sets none.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
-/// How long to wait for a TCP connection: a black-holed pod must be passed over fast.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What generated clients are built on.
 pub type Peer = Service;
@@ -47,6 +44,13 @@ pub fn with_deadline<T>(mut request: tonic::Request<T>, deadline: Duration) -> t
     request
 }
 
+/// Says that this call may be made twice although calls of its method may not, in general: it carries a key that makes
+/// the second one find the first.
+pub fn repeatable<T>(mut request: tonic::Request<T>) -> tonic::Request<T> {
+    request.extensions_mut().insert(Repeatable);
+    request
+}
+
 /// Connects a service to its peers under its name.
 #[derive(Clone, Debug)]
 pub struct Connector {
@@ -66,65 +70,48 @@ impl Connector {
         self.wrap(service)
     }
 
-    /// A peer behind TCP. It connects when first used and again whenever it must.
-    pub fn remote(&self, url: &str) -> Result<Peer, Error> {
-        let endpoint = Endpoint::from_shared(url.to_owned())
-            .map_err(|error| {
-                Error::invalid(
-                    "PEER_ADDRESS",
-                    format!("{url} is not an address such as http://host:50051: {error}"),
-                )
-            })?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(30))
-            .keep_alive_timeout(Duration::from_secs(10));
-        let channel = endpoint.connect_lazy();
-        Ok(self.wrap(BoxCloneSyncService::new(service_fn(move |request| {
-            unfailing(channel.clone(), request)
-        }))))
+    /// A peer behind TCP, with any number of replicas.
+    pub fn remote(&self, balancer: &Balancer) -> Peer {
+        self.wrap(balancer.service())
     }
 
     fn wrap(&self, inner: Service) -> Peer {
         let this = self.clone();
+        let retry = Arc::new(Retry::default());
         BoxCloneSyncService::new(service_fn(move |request| {
-            let (this, inner) = (this.clone(), inner.clone());
-            async move { this.send(request, inner).await }
+            let (this, retry, inner) = (this.clone(), retry.clone(), inner.clone());
+            async move { this.send(request, &retry, inner).await }
         }))
     }
 
-    /// Adds the deadline, the trace and the caller's token, and keeps the time itself: tonic has no
+    /// Adds the trace and the caller's token, and keeps the time of all tries together itself: tonic has no
     /// deadline in process, and reports one over TCP as `CANCELLED`.
-    async fn send(&self, mut request: Request<Body>, inner: Service) -> Result<Response<Body>, Infallible> {
+    async fn send(
+        &self,
+        mut request: Request<Body>,
+        retry: &Retry,
+        inner: Service,
+    ) -> Result<Response<Body>, Infallible> {
         let asked = request
             .extensions()
             .get::<Deadline>()
             .map_or(DEFAULT_DEADLINE, |deadline| deadline.0);
-        let deadline = context::remaining(asked);
+        let until = Instant::now() + context::remaining(asked);
         let project = request.extensions().get::<Tenant>().map(|tenant| tenant.0);
+        let caller = context::trace().unwrap_or_else(TraceContext::unsampled);
+        let (mut call, trace) = Call::made(request.uri().path(), caller);
         let headers = request.headers_mut();
-        headers.insert("grpc-timeout", text(format!("{}m", deadline.as_millis().max(1))));
         headers.insert(
             HeaderName::from_static(TOKEN_HEADER),
             text(self.key.mint(self.service, project, self.clock.now())),
         );
-        let traceparent = context::traceparent();
-        if !traceparent.is_empty() && !headers.contains_key("traceparent") {
-            headers.insert("traceparent", text(traceparent));
-        }
-        match tokio::time::timeout(deadline, inner.oneshot(request)).await {
-            Ok(response) => response,
-            Err(_) => Ok(Status::deadline_exceeded("the deadline of the call has passed").into_http()),
-        }
+        headers.insert("traceparent", text(trace.to_string()));
+        let answered = timeout_at(until, retry.send(request, until, inner)).await;
+        let response =
+            answered.unwrap_or_else(|_| Status::deadline_exceeded("the deadline of the call has passed").into_http());
+        call.answered(&response);
+        Ok(response)
     }
-}
-
-/// A transport failure as what it means to the caller.
-async fn unfailing(channel: Channel, request: Request<Body>) -> Result<Response<Body>, Infallible> {
-    Ok(channel
-        .oneshot(request)
-        .await
-        .unwrap_or_else(|error| Status::from(Error::unavailable(error)).into_http()))
 }
 
 fn text(value: String) -> HeaderValue {

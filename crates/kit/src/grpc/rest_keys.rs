@@ -8,7 +8,7 @@ use chappe_proto::identity::{
 };
 use moka::future::Cache;
 
-use super::{Peer, layer::ClientAuth, retrying};
+use super::{Peer, layer::ClientAuth};
 use crate::{Error, ErrorKind, keys::digest};
 
 /// How long an answer is trusted: as long as a withdrawn key may go on working.
@@ -59,11 +59,8 @@ impl RestKeys {
             rest_key: rest_key.to_owned(),
             scope: Some(scope),
         };
-        let response = retrying(|| {
-            let (mut identity, request) = (self.identity.clone(), request.clone());
-            async move { identity.authenticate(tonic::Request::new(request)).await }
-        });
-        let response = response.await?.into_inner();
+        let mut identity = self.identity.clone();
+        let response = identity.authenticate(tonic::Request::new(request)).await?.into_inner();
         let project = response.project_id.parse().map_err(Error::internal)?;
         let app = Some(response.app_id)
             .filter(|id| !id.is_empty())

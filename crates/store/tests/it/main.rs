@@ -9,4 +9,5 @@ mod migrate;
 mod outbox;
 mod retired;
 mod rows;
+mod versions;
 mod write;

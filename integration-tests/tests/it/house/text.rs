@@ -1,8 +1,9 @@
 use super::{File, assert_none, files};
 
 /// Code that may sleep: it spaces out retries. Everything else waits for what it needs, or pauses time.
-const SLEEPERS: [&str; 3] = [
-    "crates/kit/src/grpc/retry.rs",
+const SLEEPERS: [&str; 4] = [
+    "crates/kit/src/grpc/balancer",
+    "crates/kit/src/grpc/retry",
     "crates/store/src/db.rs",
     "services/chappe/src/import/patience.rs",
 ];

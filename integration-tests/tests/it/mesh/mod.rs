@@ -2,8 +2,13 @@
 
 mod support;
 
+mod churn;
+mod claims;
 mod cut;
+mod faults;
 mod kill;
 mod path;
+mod postgres;
 mod redis;
-mod replicas;
+mod rolling;
+mod trace;

@@ -23,10 +23,11 @@ mod suite {
     const LONG: Duration = Duration::from_mins(10);
 
     /// Reasons of the layer; what a handler refuses is none of its business.
-    const REFUSALS: [&str; 5] = [
+    const REFUSALS: [&str; 6] = [
         "CALLER_NOT_ALLOWED",
-        "CALL_EXPIRED",
+        "CLOCKS_DIFFER",
         "INTERNAL_METHOD",
+        "KEYS_DIFFER",
         "KEY_INVALID",
         "UNAUTHENTICATED",
     ];
@@ -126,10 +127,10 @@ mod suite {
             (
                 "an expired token",
                 token(world.key.mint(caller, Some(project), now - LONG)),
-                "CALL_EXPIRED",
+                "CLOCKS_DIFFER",
             ),
-            ("a token of another key", token(stranger), "UNAUTHENTICATED"),
-            ("a token for another project", token(other_project), "UNAUTHENTICATED"),
+            ("a token of another key", token(stranger), "KEYS_DIFFER"),
+            ("a token for another project", token(other_project), "KEYS_DIFFER"),
             (
                 "a name and a project in headers of their own",
                 vec![

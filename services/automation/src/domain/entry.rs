@@ -101,6 +101,8 @@ pub(crate) struct EntryEvent {
     pub(crate) name: String,
     pub(crate) attributes: Attributes,
     pub(crate) accepted_at: Timestamp,
+    /// Where it stands in a trace; empty unless that is sampled.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) traceparent: String,
 }
 

@@ -1,9 +1,13 @@
 //! Messages go to email-sender, and are asked back from it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, mem, time::Duration};
 
 use chappe_ids::{ClaimId, MessageId, ProjectId};
-use chappe_kit::{Error, ErrorKind, Timestamp, grpc::call};
+use chappe_kit::{
+    Error, ErrorKind, Timestamp,
+    grpc::{call, context::within},
+    trace::{Kind, Span},
+};
 use chappe_proto::email as pb;
 use chappe_query::wire;
 use chappe_store::outbox::{self, Row, RowId};
@@ -45,10 +49,11 @@ pub(super) async fn send(app: &App) -> Result<Turn, Error> {
     let work = rows.len();
     let mut fate = Fate::default();
     for (project, rows) in by_project(rows) {
-        let (mut ready, mut sources) = (Vec::new(), Vec::new());
+        let (mut ready, mut sources, mut spans) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
             match Outgoing::deserialize(&row.message.payload) {
-                Ok(message) => {
+                Ok(mut message) => {
+                    spans.push(span(&mut message));
                     ready.push(convert(message));
                     sources.push(row);
                 }
@@ -57,10 +62,37 @@ pub(super) async fn send(app: &App) -> Result<Turn, Error> {
                     .push((row.id(), "the stored message cannot be read".to_owned())),
             }
         }
-        enqueue(app, project, ready, &sources, &mut fate).await;
+        // What is done for all of them belongs to the first trace there is.
+        let trace = spans.iter().find_map(Span::context);
+        within(trace, enqueue(app, project, ready, &sources, &mut fate)).await;
+        describe(&spans, &sources, &fate);
     }
     settle(app, claim, fate).await?;
     Ok(Turn::after(work, IDLE))
+}
+
+/// The way of a message to the receiver, who goes on from there.
+fn span(message: &mut Outgoing) -> Span {
+    let event = &mut message.event;
+    let span = Span::resume(Kind::Producer, "send messages", &event.traceparent);
+    event.traceparent = span.traceparent_or(mem::take(&mut event.traceparent));
+    span.set("messaging.operation.type", "send");
+    span.set("messaging.destination.name", "messages");
+    span.set("messaging.message.id", message.message);
+    span.set("chappe.automation.id", message.automation);
+    span.set("chappe.profile.id", message.profile);
+    span.set("chappe.step", &message.step);
+    span
+}
+
+fn describe(spans: &[Span], rows: &[Row], fate: &Fate) {
+    for (span, row) in spans.iter().zip(rows).filter(|(span, _)| span.is_recording()) {
+        if fate.parked.iter().any(|(parked, _)| *parked == row.id()) {
+            span.fail("parked");
+        } else if fate.again.iter().any(|(again, _)| *again == row.id()) {
+            span.fail("not_handed_over");
+        }
+    }
 }
 
 /// Hands over one project's messages. A refusal is tracked down to the message it is about.

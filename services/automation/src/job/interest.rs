@@ -4,10 +4,7 @@
 use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
 
 use chappe_ids::ProjectId;
-use chappe_kit::{
-    Error,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, grpc::call};
 use chappe_proto::profile as pb;
 use chappe_store::lease;
 use sea_orm::ConnectionTrait;
@@ -42,10 +39,9 @@ pub(crate) async fn claim(app: &App, project: ProjectId) -> Result<Claim, Error>
     let name = format!("interest:{project}");
     let owner = app.runtime.ids.uuid();
     for _ in 0..ATTEMPTS {
-        let now = app.now();
         let lease = app
             .db
-            .write(async |txn| lease::acquire(txn, &name, owner, now, LEASE).await)
+            .write(async |txn| lease::acquire(txn, &name, owner, LEASE).await)
             .await?;
         if let Some(lease) = lease {
             let epoch = lease.epoch;
@@ -97,12 +93,9 @@ pub(crate) async fn tell(app: &App, project: ProjectId, names: &BTreeSet<String>
     let request = pb::SetInterestRequest {
         event_names: names.iter().cloned().collect(),
     };
-    let told = retrying(|| {
-        let (mut client, request) = (app.profiles(), call(project, request.clone()));
-        async move { client.set_interest(request).await }
-    });
+    let told = app.profiles().set_interest(call(project, request)).await;
     // Whatever it was, the same call may succeed later: the caller is to try again.
-    told.await.map(drop).map_err(Error::unavailable)
+    told.map(drop).map_err(Error::unavailable)
 }
 
 /// Withdraws names that nothing needs any more. The first turn of a process tells every project's names, so that

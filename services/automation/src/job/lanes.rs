@@ -12,10 +12,9 @@ use crate::{app::App, store::lanes};
 const PAUSE: Duration = Duration::from_secs(lanes::LEASE.as_secs() / 3);
 
 pub(super) async fn turn(app: &App) -> Result<Turn, Error> {
-    let now = app.now();
     let joins = !app.has_joined.load(Ordering::SeqCst);
     let evicts = joins && app.config.exclusive_store;
-    let (held, released) = app
+    let (held, next, released) = app
         .db
         .write(async |txn| {
             if joins {
@@ -24,17 +23,18 @@ pub(super) async fn turn(app: &App) -> Result<Turn, Error> {
             if evicts {
                 lanes::evict_others(txn, app.worker).await?;
             }
-            let workers = lanes::heartbeat(txn, app.worker, now).await?.max(1);
+            let workers = lanes::heartbeat(txn, app.worker).await?.max(1);
             let share = usize::from(ALL).div_ceil(workers);
-            let mut held = lanes::renew(txn, app.worker, now).await?;
+            let mut held = lanes::renew(txn, app.worker).await?;
             let excess: BTreeSet<u8> = held.keys().copied().skip(share).collect();
             if excess.is_empty() {
-                held.extend(lanes::take(txn, app.worker, now, share - held.len()).await?);
+                held.extend(lanes::take(txn, app.worker, share - held.len()).await?);
             } else {
                 held.retain(|lane, _| !excess.contains(lane));
                 lanes::release(txn, app.worker, &excess).await?;
             }
-            Ok((held, !excess.is_empty()))
+            let next = lanes::next_free(txn, app.worker).await?;
+            Ok((held, next, !excess.is_empty()))
         })
         .await?;
     app.has_joined.store(true, Ordering::SeqCst);
@@ -47,7 +47,9 @@ pub(super) async fn turn(app: &App) -> Result<Turn, Error> {
     if released {
         app.coordination.hints.notify(LANES);
     }
-    Ok(Turn { work: 0, pause: PAUSE })
+    // Lanes of a process that says nothing more change hands as soon as their lease is over.
+    let pause = next.map_or(PAUSE, |next| PAUSE.min(next));
+    Ok(Turn { work: 0, pause })
 }
 
 /// Gives every lane back, so that another process need not wait for the leases to run out.

@@ -163,10 +163,11 @@ impl Job {
                 }
                 Err(error) => {
                     error.log(self.name());
-                    if error.reason() == LOST
-                        && let Err(error) = Self::Lanes.turn(app).await
-                    {
-                        error.log(Self::Lanes.name());
+                    if error.reason() == LOST {
+                        metrics::counter!("chappe_automation_fenced_total").increment(1);
+                        if let Err(error) = Self::Lanes.turn(app).await {
+                            error.log(Self::Lanes.name());
+                        }
                     }
                     lifecycle.pause(backoff).await;
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);

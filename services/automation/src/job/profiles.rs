@@ -3,10 +3,7 @@
 use std::collections::HashMap;
 
 use chappe_ids::{ProfileId, ProjectId};
-use chappe_kit::{
-    Error, ErrorKind,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, ErrorKind, grpc::call};
 use chappe_proto::profile::{self as pb, TargetingCheck};
 use chappe_query::Native;
 use chrono_tz::Tz;
@@ -23,13 +20,8 @@ pub(super) type Check<'a> = (ProfileId, &'a TargetingQuery);
 pub(super) async fn evaluate(app: &App, project: ProjectId, checks: &[Check<'_>]) -> Result<Vec<bool>, Error> {
     let mut matches = Vec::with_capacity(checks.len());
     for chunk in checks.chunks(MAX_PER_CALL) {
-        let request = request(chunk);
-        let response = retrying(|| {
-            let (mut client, request) = (app.profiles(), call(project, request.clone()));
-            async move { client.evaluate_targeting(request).await }
-        })
-        .await?
-        .into_inner();
+        let request = call(project, request(chunk));
+        let response = app.profiles().evaluate_targeting(request).await?.into_inner();
         if response.matches.len() != chunk.len() {
             return Err(Error::internal(
                 "profile-store answered another number of checks than it was asked",
@@ -84,11 +76,8 @@ async fn get(app: &App, project: ProjectId, ids: &[ProfileId]) -> Result<Vec<pb:
     let request = pb::GetProfilesRequest {
         profile_ids: ids.iter().map(ProfileId::to_string).collect(),
     };
-    let response = retrying(|| {
-        let (mut client, request) = (app.profiles(), call(project, request.clone()));
-        async move { client.get_profiles(request).await }
-    });
-    match response.await {
+    let response = app.profiles().get_profiles(call(project, request)).await;
+    match response.map_err(Error::from) {
         Ok(response) => Ok(response.into_inner().profiles),
         Err(error) if error.kind() == ErrorKind::InvalidArgument && ids.len() > 1 => {
             let (first, second) = ids.split_at(ids.len() / 2);

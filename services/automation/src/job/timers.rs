@@ -2,11 +2,16 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    mem,
     time::Duration,
 };
 
 use chappe_ids::{EntryId, ProfileId, ProjectId};
-use chappe_kit::{Error, Timestamp};
+use chappe_kit::{
+    Error, Timestamp,
+    grpc::context::within,
+    trace::{Kind, Span},
+};
 use chrono_tz::Tz;
 
 use super::{IDLE, OUTBOX, Turn, feed, profiles};
@@ -48,8 +53,9 @@ pub(super) async fn turn(app: &App) -> Result<Turn, Error> {
         .into_iter()
         .filter(|entry| !heard.contains(&entry.profile))
         .collect();
-    let (moved, messages) = go_on(app, due, now).await?;
-    commit(app, &held, moved, messages, now).await?;
+    let moved = go_on(app, due, now).await?;
+    let committed = commit(app, &held, &moved, now).await;
+    committed.inspect_err(|error| moved.spans.iter().for_each(|span| span.fail(error.reason())))?;
     Ok(Turn::after(work, IDLE))
 }
 
@@ -61,46 +67,78 @@ fn pause_until(next: Option<Timestamp>, now: Timestamp) -> Duration {
 /// Everybody is selected; asking tells whether the profile is still there.
 static EVERYBODY: std::sync::LazyLock<TargetingQuery> = std::sync::LazyLock::new(TargetingQuery::new);
 
+/// Entries as far as they came.
+#[derive(Default)]
+struct Moved {
+    entries: Vec<Entry>,
+    messages: Vec<Outgoing>,
+    /// Of those in a sampled trace.
+    spans: Vec<Span>,
+}
+
 /// Runs the entries as far as they come.
-async fn go_on(app: &App, due: Vec<Entry>, now: Timestamp) -> Result<(Vec<Entry>, Vec<Outgoing>), Error> {
+async fn go_on(app: &App, due: Vec<Entry>, now: Timestamp) -> Result<Moved, Error> {
     let versions = due.iter().map(|entry| (entry.project, entry.automation, entry.version));
     let known = app.definitions(app.db.read(), versions).await?;
     let mut by_project: BTreeMap<ProjectId, Vec<Entry>> = BTreeMap::new();
     for entry in due {
         by_project.entry(entry.project).or_default().push(entry);
     }
-    let (mut moved, mut messages, mut skipped) = (Vec::new(), Vec::new(), 0);
+    let (mut moved, mut skipped) = (Moved::default(), 0);
     for (project, entries) in by_project {
         let mut runnable: Vec<(Entry, &Definition)> = Vec::with_capacity(entries.len());
         for entry in entries {
             match known.get(&(project, entry.automation, entry.version)) {
                 Some(definition) => runnable.push((entry, definition)),
-                None => moved.push(postponed(entry, now)),
+                None => moved.entries.push(postponed(entry, now)),
             }
         }
-        let answers = match ask(app, project, &runnable).await {
+        let spans: Vec<Span> = runnable.iter().map(|(entry, _)| span(entry)).collect();
+        let trace = spans.iter().find_map(Span::context);
+        let answers = match within(trace, ask(app, project, &runnable)).await {
             Ok(answers) => answers,
             Err(error) if error.kind().is_retryable() => return Err(error),
             Err(error) => {
                 error.log("asking about the profiles of due entries");
-                moved.extend(runnable.into_iter().map(|(entry, _)| postponed(entry, now)));
+                for span in &spans {
+                    span.fail(error.reason());
+                }
+                moved
+                    .entries
+                    .extend(runnable.into_iter().map(|(entry, _)| postponed(entry, now)));
                 continue;
             }
         };
-        for ((mut entry, definition), answer) in runnable.into_iter().zip(answers) {
-            let ran = if let Some(answers) = answer {
+        for (((mut entry, definition), answer), span) in runnable.into_iter().zip(answers).zip(spans) {
+            let mut ran = if let Some(answers) = answer {
                 interpreter::advance(definition, &mut entry, answers, now)
             } else {
                 entry.end(now, End::ProfileGone);
                 Ran::default()
             };
-            messages.extend(ran.messages);
+            for message in &mut ran.messages {
+                let opened_by = mem::take(&mut message.event.traceparent);
+                message.event.traceparent = span.traceparent_or(opened_by);
+            }
+            moved.messages.extend(ran.messages);
             skipped += ran.skipped;
-            moved.push(entry);
+            moved.entries.push(entry);
+            moved.spans.extend(span.is_recording().then_some(span));
         }
     }
     metrics::counter!("chappe_automation_skipped_total", "reason" => "quiet_times").increment(skipped);
-    Ok((moved, messages))
+    Ok(moved)
+}
+
+/// The next steps of an entry, in the trace of the event that opened it.
+fn span(entry: &Entry) -> Span {
+    let span = Span::resume(Kind::Internal, "advance entry", &entry.event.traceparent);
+    span.set("chappe.automation.id", entry.automation);
+    span.set("chappe.profile.id", entry.profile);
+    if let Some(rest) = entry.rest() {
+        span.set("chappe.step", &rest.step);
+    }
+    span
 }
 
 fn postponed(mut entry: Entry, now: Timestamp) -> Entry {
@@ -144,21 +182,16 @@ async fn ask(app: &App, project: ProjectId, entries: &[(Entry, &Definition)]) ->
 }
 
 /// Stores what nobody else changed meanwhile, with the messages of exactly those entries.
-async fn commit(
-    app: &App,
-    held: &Held,
-    moved: Vec<Entry>,
-    messages: Vec<Outgoing>,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let lanes: HashSet<u8> = moved.iter().map(|entry| entry.lane).collect();
+async fn commit(app: &App, held: &Held, moved: &Moved, now: Timestamp) -> Result<(), Error> {
+    let lanes: HashSet<u8> = moved.entries.iter().map(|entry| entry.lane).collect();
     let batch = app.batch(held, &lanes).await;
     let sends = app
         .db
         .write(async |txn| {
             batch.fence(txn).await?;
-            let stored: HashSet<EntryId> = entries::progress(txn, &moved).await?.into_iter().collect();
-            let outgoing: Vec<&Outgoing> = messages
+            let stored: HashSet<EntryId> = entries::progress(txn, &moved.entries).await?.into_iter().collect();
+            let outgoing: Vec<&Outgoing> = moved
+                .messages
                 .iter()
                 .filter(|message| stored.contains(&message.entry))
                 .collect();

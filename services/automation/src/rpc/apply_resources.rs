@@ -204,7 +204,8 @@ async fn apply(app: &App, project: ProjectId, documents: &[Document], claim: &Cl
                     ErrorKind::Aborted,
                     "AUTOMATION_CHANGED",
                     "the automation was changed or deleted meanwhile; apply again",
-                ));
+                )
+                .retry_after(chappe_store::RETRY_CONFLICT));
             }
             definitions::put(txn, now, &versions).await?;
             interests::put(txn, project, &names).await

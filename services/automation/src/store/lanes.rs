@@ -1,5 +1,5 @@
-//! Who drives which lane. A lease has an owner and an epoch, which rises whenever the lane is taken; time only
-//! decides who may try, and the fence keeps out what a former owner still wants to write.
+//! Who drives which lane. A lease has an owner and an epoch, which rises whenever the lane is taken; time, which is
+//! the database's, only decides who may try, and the fence keeps out what a former owner still wants to write.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,8 +7,8 @@ use std::{
 };
 
 use chappe_ids::LANES;
-use chappe_kit::{Error, ErrorKind, Timestamp};
-use chappe_store::{RowExt as _, Rows, Sql};
+use chappe_kit::{Error, ErrorKind};
+use chappe_store::{RowExt as _, Rows, Sql, lease};
 use sea_orm::{DatabaseTransaction, QueryResult};
 use uuid::Uuid;
 
@@ -39,19 +39,18 @@ pub(crate) async fn seed(txn: &DatabaseTransaction) -> Result<(), Error> {
 }
 
 /// Notes that a worker lives, forgets those that do not, and counts.
-pub(crate) async fn heartbeat(txn: &DatabaseTransaction, worker: Uuid, now: Timestamp) -> Result<usize, Error> {
+pub(crate) async fn heartbeat(txn: &DatabaseTransaction, worker: Uuid) -> Result<usize, Error> {
     Sql::new(
-        "insert into workers (project_id, worker_id, seen_at) values ({project}, {worker}, {now})
+        "insert into workers (project_id, worker_id, seen_at) values ({project}, {worker}, {db_now})
          on conflict (project_id, worker_id) do update set seen_at = excluded.seen_at",
     )
     .bind("project", NO_PROJECT)
     .bind("worker", worker)
-    .bind("now", now.micros())
     .execute(txn)
     .await?;
-    Sql::new("delete from workers where project_id = {project} and seen_at <= {then}")
+    Sql::new("delete from workers where project_id = {project} and seen_at <= {db_now} - {lease}")
         .bind("project", NO_PROJECT)
-        .bind("then", (now - LEASE).micros())
+        .bind("lease", lease::micros(LEASE))
         .execute(txn)
         .await?;
     let workers = Sql::new("select worker_id from workers where project_id = {project}")
@@ -98,12 +97,12 @@ pub(crate) async fn evict_others(txn: &DatabaseTransaction, worker: Uuid) -> Res
 }
 
 /// Extends what the worker holds, also what has run out and nobody took.
-pub(crate) async fn renew(txn: &DatabaseTransaction, worker: Uuid, now: Timestamp) -> Result<Held, Error> {
+pub(crate) async fn renew(txn: &DatabaseTransaction, worker: Uuid) -> Result<Held, Error> {
     let rows = Sql::new(
-        "update lanes set until = {until} where project_id = {project} and owner = {worker} returning lane, epoch",
+        "update lanes set until = {db_now} + {lease} where project_id = {project} and owner = {worker} returning lane, epoch",
     )
     .bind("project", NO_PROJECT)
-    .bind("until", (now + LEASE).micros())
+    .bind("lease", lease::micros(LEASE))
     .bind("worker", worker)
     .all(txn)
     .await?;
@@ -111,22 +110,37 @@ pub(crate) async fn renew(txn: &DatabaseTransaction, worker: Uuid, now: Timestam
 }
 
 /// Takes at most `most` lanes that nobody holds.
-pub(crate) async fn take(txn: &DatabaseTransaction, worker: Uuid, now: Timestamp, most: usize) -> Result<Held, Error> {
+pub(crate) async fn take(txn: &DatabaseTransaction, worker: Uuid, most: usize) -> Result<Held, Error> {
     let rows = Sql::new(
-        "update lanes set owner = {worker}, epoch = epoch + 1, until = {until}
-         where project_id = {project} and until <= {now} and owner <> {worker} and lane in (
-           select lane from lanes where project_id = {project} and until <= {now} and owner <> {worker}
+        "update lanes set owner = {worker}, epoch = epoch + 1, until = {db_now} + {lease}
+         where project_id = {project} and until <= {db_now} and owner <> {worker} and lane in (
+           select lane from lanes where project_id = {project} and until <= {db_now} and owner <> {worker}
            order by lane limit {most})
          returning lane, epoch",
     )
     .bind("project", NO_PROJECT)
     .bind("worker", worker)
-    .bind("now", now.micros())
-    .bind("until", (now + LEASE).micros())
+    .bind("lease", lease::micros(LEASE))
     .bind("most", i64::try_from(most).unwrap_or(i64::MAX))
     .all(txn)
     .await?;
     held(&rows)
+}
+
+/// How long until the first lane of another worker is free, unless that one goes on.
+pub(crate) async fn next_free(txn: &DatabaseTransaction, worker: Uuid) -> Result<Option<Duration>, Error> {
+    let row = Sql::new(
+        "select min(until) - {db_now} as left_over from lanes
+         where project_id = {project} and owner <> {worker} and until > {db_now}",
+    )
+    .bind("project", NO_PROJECT)
+    .bind("worker", worker)
+    .one(txn)
+    .await?;
+    let micros = row.map_or(Ok(None), |row| row.get::<Option<i64>>("left_over"))?;
+    Ok(micros
+        .and_then(|micros| u64::try_from(micros).ok())
+        .map(Duration::from_micros))
 }
 
 /// Gives lanes back.

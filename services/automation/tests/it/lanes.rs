@@ -20,8 +20,7 @@ mod suite {
 
     /// How many lanes each owner holds.
     async fn shares(mesh: &Mesh) -> Vec<i64> {
-        let rows = Sql::new("select count(*) as n from lanes where until > {now} group by owner order by 1")
-            .bind("now", mesh.clock.now().micros())
+        let rows = Sql::new("select count(*) as n from lanes where until > {db_now} group by owner order by 1")
             .all(mesh.db.db().read())
             .await
             .unwrap();
@@ -50,7 +49,7 @@ mod suite {
         assert_eq!(first.entries().await, [64, 0, 0, 0]);
 
         // One that says nothing for the time of a lease loses its lanes.
-        mesh.pass(11);
+        mesh.lanes_age(11).await;
         first.turn(Job::Lanes).await;
         assert_eq!(shares(&mesh).await, [64]);
     }
@@ -65,7 +64,7 @@ mod suite {
         let (stale, ()) = tokio::join!(first.service.turn(Job::Feed), async {
             // The first has pulled and is about to commit when the world goes on without it.
             at_gate.await.unwrap();
-            mesh.pass(11);
+            mesh.lanes_age(11).await;
             second.turn(Job::Lanes).await;
             second.turn(Job::Feed).await;
             mesh.happens(PROJECT, profile(1), "refund");

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use automation::{Config, Deps, Job, Migrator, Service};
@@ -108,6 +109,12 @@ impl Mesh {
 
     pub(crate) fn pass(&self, seconds: i64) {
         self.clock.advance(TimeDelta::seconds(seconds));
+    }
+
+    /// Time passes for lanes, which the database measures.
+    pub(crate) async fn lanes_age(&self, seconds: u64) {
+        let by = Duration::from_secs(seconds);
+        self.db.age(by, &[("lanes", "until"), ("workers", "seen_at")]).await;
     }
 
     /// Puts an event into the feed and tells the id of its row.

@@ -9,7 +9,7 @@ use std::{
 use chappe_ids::ProjectId;
 use chappe_kit::{
     Error,
-    grpc::{Caller, Peer, call, caller::project_of, retrying},
+    grpc::{Caller, Peer, call, caller::project_of},
 };
 use chappe_proto::{
     privacy::{
@@ -44,14 +44,12 @@ impl CaptureSubject {
     }
 
     async fn look_up(&self, project: ProjectId, subject: &Subject) -> Result<Vec<String>, Error> {
-        let found = retrying(|| {
-            let request = GetProfilesRequest {
-                profile_ids: subject.profile_ids.clone(),
-            };
-            let (mut store, request) = (self.profile_store.clone(), call(project, request));
-            async move { store.get_profiles(request).await }
-        });
-        let profiles = found
+        let request = GetProfilesRequest {
+            profile_ids: subject.profile_ids.clone(),
+        };
+        let mut store = self.profile_store.clone();
+        let profiles = store
+            .get_profiles(call(project, request))
             .await?
             .into_inner()
             .profiles

@@ -79,6 +79,7 @@ fn settings() -> Settings {
             rest: any,
             grpc: any,
             admin: any,
+            ..Listen::default()
         },
         ..embedded::defaults()
     }

@@ -2,9 +2,14 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use chappe_store::migrate::Status;
 
-use crate::{mesh::database, output, settings::Flags};
+use crate::{
+    mesh::database::{self, Place},
+    output,
+    settings::Flags,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -20,20 +25,33 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let settings = args.flags.load()?;
+    let key = settings.keys.master()?;
     for service in args
         .service
         .map_or_else(|| database::STATEFUL.to_vec(), |service| vec![service])
     {
-        let applied = database::open(&settings, &args.data_dir, service)
-            .await?
-            .migrate()
+        let database = Place::of(service, &settings, &args.data_dir)?
+            .open(&args.data_dir)
             .await?;
-        let steps = if applied.is_empty() {
-            "up to date".to_owned()
-        } else {
-            format!("applied {}", applied.join(", "))
-        };
-        output::line(&format!("{service}: {steps}"))?;
+        let status = database
+            .migrate()
+            .await
+            .with_context(|| format!("the schema of {service}"))?;
+        if let Some(key) = &key {
+            database.require_key(key, "set keys.master to that key").await?;
+        }
+        output::line(&format!("{service}: {}", told(&status)))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn told(status: &Status) -> String {
+    let applied = match &*status.pending {
+        [] => "up to date".to_owned(),
+        steps => format!("applied {}", steps.join(", ")),
+    };
+    match &*status.newer {
+        [] => applied,
+        steps => format!("{applied}; has {} of a newer version", steps.join(", ")),
+    }
 }

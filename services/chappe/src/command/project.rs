@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use chappe_kit::{
     Clock,
-    grpc::{CallKey, peer::Connector},
+    grpc::{Balancer, CallKey, peer::Connector},
 };
 use chappe_proto::identity::identity_service_client::IdentityServiceClient;
 use clap::Subcommand;
@@ -41,7 +41,8 @@ pub(crate) async fn run(kind: Kind) -> Result<ExitCode> {
         bail!("keys.master is not set; give the mesh's own, with CHAPPE__KEYS__MASTER_FILE");
     };
     let address = &settings.peers.identity;
-    let peer = Connector::new(OPERATOR, CallKey::new(&keys), Clock::system()).remote(address)?;
+    let identity = Balancer::new(identity::NAME, address)?;
+    let peer = Connector::new(OPERATOR, CallKey::new(&keys), Clock::system()).remote(&identity);
     let created = first_start::create_project(&mut IdentityServiceClient::new(peer), &args.name).await;
     let created = created.with_context(|| format!("identity at {address}"))?;
     let keys = json!({

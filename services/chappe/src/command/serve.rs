@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use chappe_kit::{config, telemetry};
+use chappe_kit::{IdGen, config, telemetry};
 use clap::ValueEnum;
 
 use crate::{mesh::single, output, settings::Flags};
@@ -49,5 +49,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     telemetry::init_logs(&settings.log)?;
-    single::run(settings, args.service.name()).await
+    let service = args.service.name();
+    let traces = telemetry::init_traces(&settings.traces, &format!("chappe-{service}"), &IdGen::system())?;
+    let ended = single::run(settings, service).await;
+    traces.flush().await;
+    ended
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
-use chappe_kit::{config, telemetry};
+use chappe_kit::{IdGen, config, telemetry};
 
 use crate::{
     mesh::{
@@ -30,6 +30,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     telemetry::init_logs(&settings.log)?;
+    let traces = telemetry::init_traces(&settings.traces, "chappe", &IdGen::system())?;
     let mut signals = Signals::listen()?;
     let mesh = Embedded::start(settings, &args.data_dir).await?;
     let at = mesh.credentials();
@@ -41,5 +42,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         eprintln!("e-mails stay here: {}", at.smtp_capture_url);
     }
     mesh.asked_to_stop(&mut signals).await;
-    Ok(mesh.stop().await)
+    let code = mesh.stop().await;
+    traces.flush().await;
+    Ok(code)
 }

@@ -71,8 +71,8 @@ impl Embedded {
         settings.gateway.public_base_url.get_or_insert_with(|| rest_url.clone());
         let mailbox = capture_mails(&mut settings, &runtime).await?;
 
-        let mut context = Context::open(settings, runtime, data_dir, &database::STATEFUL).await?;
-        context.migrate().await?;
+        let mut context = Context::new(settings, runtime, data_dir, &database::STATEFUL)?;
+        context.open(data_dir).await?;
         let mut public = Routes::builder();
         let parts = join(&mut context, &mut public, mailbox.as_ref()).await?;
 
@@ -179,13 +179,13 @@ async fn serve(
     credentials: &Credentials,
 ) -> Result<Health> {
     let lifecycle = &context.runtime.lifecycle;
-    let mut health = context.watch_databases(health::Builder::default());
+    let mut health = context.watch(health::Builder::default());
     for (_, full_name) in chappe_proto::SERVICES {
         health = health.service(full_name);
     }
     let (health, health_service) = health.build().await;
     public.add_service(health_service);
-    health.probe().await;
+    health.started().await;
     process::probe(lifecycle, health.clone());
 
     let mut router = part::gateway(context)?.router();

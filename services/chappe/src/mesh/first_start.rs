@@ -22,6 +22,9 @@ pub(crate) const OPERATOR: &str = "chappe";
 /// The project of a fresh installation.
 const PROJECT: &str = "default";
 
+/// The file of a data directory's own master key.
+pub(super) const MASTER_KEY: &str = "master.key";
+
 /// Takes the data directory for this process: SQLite has room for one.
 pub(super) fn lock(data_dir: &Path) -> Result<File> {
     let dir = data_dir.display();
@@ -49,7 +52,7 @@ pub(super) fn master_key(settings: &Settings, data_dir: &Path, ids: &IdGen) -> R
     if let Some(key) = settings.keys.master()? {
         return Ok(key);
     }
-    let path = data_dir.join("master.key");
+    let path = data_dir.join(MASTER_KEY);
     if !path.exists() {
         // Under another key no REST key opens, no link works, and nobody who opted out is known any more.
         if data_dir.join(format!("{}.db", identity::NAME)).exists() {

@@ -5,6 +5,8 @@ pub(crate) mod database;
 pub(crate) mod embedded;
 pub(crate) mod first_start;
 mod listeners;
+mod neighbours;
 mod part;
 pub(crate) mod process;
 pub(crate) mod single;
+mod store;

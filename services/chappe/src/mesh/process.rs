@@ -60,6 +60,17 @@ impl Signals {
     }
 }
 
+/// Lets others learn that this process is about to end, while it serves whoever has not learnt it yet. A further signal
+/// is a wish for haste.
+pub(super) async fn drain(lifecycle: &Lifecycle, health: &Health, delay: Duration, signals: &mut Signals) {
+    health.drain().await;
+    lifecycle.drain();
+    tokio::select! {
+        _ = lifecycle.pause(delay) => {}
+        () = signals.asked_to_stop(lifecycle) => {}
+    }
+}
+
 /// Ends in order: first nobody is sent here any more, then the listeners close, then open work ends.
 pub(super) async fn stop(lifecycle: &Lifecycle, health: &Health) -> ExitCode {
     let failed = lifecycle.has_failed();
@@ -69,4 +80,42 @@ pub(super) async fn stop(lifecycle: &Lifecycle, health: &Health) -> ExitCode {
         tracing::warn!("some work did not end within {} s and was cut off", PATIENCE.as_secs());
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+#[cfg(test)]
+mod tests {
+    use chappe_kit::health::Builder;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const DELAY: Duration = Duration::from_secs(2);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_is_unready_for_a_while_before_it_closes() {
+        let (health, _server) = Builder::default().build().await;
+        let lifecycle = Lifecycle::new();
+        health.started().await;
+        assert!(health.report().is_ready);
+        let mut signals = Signals::listen().unwrap();
+        let began = Instant::now();
+        let mut draining = Box::pin(drain(&lifecycle, &health, DELAY, &mut signals));
+        assert!(futures_util::poll!(&mut draining).is_pending());
+        assert!(!health.report().is_ready);
+        assert!(lifecycle.is_draining() && !lifecycle.is_stopping());
+        draining.await;
+        assert_eq!(began.elapsed(), DELAY);
+        assert_eq!(stop(&lifecycle, &health).await, ExitCode::SUCCESS);
+        assert!(lifecycle.is_stopping());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_has_failed_does_not_wait() {
+        let (health, _server) = Builder::default().build().await;
+        let lifecycle = Lifecycle::new();
+        lifecycle.stop();
+        let began = Instant::now();
+        drain(&lifecycle, &health, DELAY, &mut Signals::listen().unwrap()).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
 }

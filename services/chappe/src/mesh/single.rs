@@ -4,8 +4,9 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use chappe_kit::{
-    Clock, IdGen, Lifecycle, Runtime, admin,
+    Clock, Error, ErrorKind, IdGen, Lifecycle, Runtime, admin,
     grpc::{
+        door::Door,
         layer::{Auth, stack},
         rest_keys::RestKeys,
         server,
@@ -26,8 +27,8 @@ use super::{
 };
 use crate::{output, settings::Settings};
 
-/// How often a schema that is too old is looked at again.
-const SCHEMA_POLL: Duration = Duration::from_secs(1);
+/// How long to wait before a service is built again, whose database went away meanwhile.
+const BUILD_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs a service until it is asked to stop.
 pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<ExitCode> {
@@ -57,23 +58,15 @@ pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<Exi
     );
 
     let stateful: Vec<&'static str> = database::STATEFUL.into_iter().filter(|name| *name == service).collect();
-    let opened = Context::open(settings, runtime, Path::new("."), &stateful).await;
-    let mut context = opened.with_context(|| format!("cannot start {service}"))?;
+    let context = Context::new(settings, runtime, Path::new("."), &stateful);
+    let mut context = context.with_context(|| format!("cannot start {service}"))?;
     let lifecycle = context.runtime.lifecycle.clone();
-    let health = context.watch_databases(health::Builder::default());
-    let (health, health_service) = chappe_proto::SERVICES
-        .iter()
-        .filter(|(package, _)| *package == service)
-        .fold(health, |health, (_, full_name)| health.service(full_name))
-        .build()
-        .await;
+    let (health, health_service) = watched(&context, service)?.build().await;
     let metrics = telemetry::init_metrics()?;
     let admin = admin::serve(admin_listener, health.clone(), metrics, lifecycle.clone());
     lifecycle.spawn(TaskKind::Essential, "admin", admin);
+    process::probe(&lifecycle, health.clone());
 
-    if !schema_is_current(&context, &lifecycle, &mut signals).await {
-        return Ok(process::stop(&lifecycle, &health).await);
-    }
     if service == gateway::NAME {
         let router = part::gateway(&context)?.router();
         lifecycle.spawn(
@@ -82,22 +75,30 @@ pub(crate) async fn run(settings: Settings, service: &'static str) -> Result<Exi
             gateway::serve(listener, router, lifecycle.clone()),
         );
     } else {
-        let part = part::build(&context, service).await?;
+        let door = Door::default();
+        let starting = stack(Routes::new(health_service.clone()), noted(&context, context.auth()));
+        let grpc = server::serve(listener, door.service(starting), lifecycle.clone());
+        lifecycle.spawn(TaskKind::Essential, "grpc", grpc);
+        let part = tokio::select! {
+            () = signals.asked_to_stop(&lifecycle) => return Ok(process::stop(&lifecycle, &health).await),
+            part = built(&context, service) => part?,
+        };
         let mut routes = Routes::builder();
         part.add_to(&mut routes);
         part.add_internal(&mut routes);
         routes.add_service(health_service);
         let auth = auth(&mut context, part.as_ref(), service)?;
-        let grpc = stack(server::with_reflection(routes)?, auth);
-        lifecycle.spawn(
-            TaskKind::Essential,
-            "grpc",
-            server::serve(listener, grpc, lifecycle.clone()),
-        );
+        door.open(stack(server::with_reflection(routes)?, noted(&context, auth)));
         part.start();
     }
-    ready(&health, &lifecycle, service, &addresses).await?;
+    tokio::select! {
+        () = signals.asked_to_stop(&lifecycle) => return Ok(process::stop(&lifecycle, &health).await),
+        () = ready(&health) => {}
+    }
+    output::line(&format!("chappe ready service={service} {addresses}"))?;
     signals.asked_to_stop(&lifecycle).await;
+    let delay = Duration::from_millis(context.settings.listen.drain_ms);
+    process::drain(&lifecycle, &health, delay, &mut signals).await;
     Ok(process::stop(&lifecycle, &health).await)
 }
 
@@ -117,35 +118,46 @@ fn auth(context: &mut Context, part: &dyn Part, service: &'static str) -> Result
     Ok(context.auth().with_clients(Arc::new(keys)))
 }
 
-async fn ready(health: &Health, lifecycle: &Lifecycle, service: &str, addresses: &str) -> Result<()> {
-    health.probe().await;
-    process::probe(lifecycle, health.clone());
-    output::line(&format!("chappe ready service={service} {addresses}"))
+/// Everything that readiness depends on, and what is worth showing beside it.
+fn watched(context: &Context, service: &'static str) -> Result<health::Builder> {
+    let neighbours = Arc::new(context.neighbours(service)?);
+    let health = context.watch(health::Builder::default()).probe(move || {
+        let neighbours = neighbours.clone();
+        async move { neighbours.look().await }
+    });
+    let own = chappe_proto::SERVICES.iter().filter(|(package, _)| *package == service);
+    Ok(own.fold(health, |health, (_, full_name)| health.service(full_name)))
+}
+
+/// Every call from another process tells whether it goes by our clock.
+fn noted(context: &Context, auth: Auth) -> Auth {
+    auth.noting(context.witness.clone())
+}
+
+/// Builds the service as soon as its database can be worked with; again, should that go away meanwhile.
+async fn built(context: &Context, service: &'static str) -> Result<Box<dyn Part>> {
+    loop {
+        context.sound().await;
+        match part::build(context, service).await {
+            Err(error) if is_unavailable(&error) => {
+                tracing::warn!("cannot start {service} yet: {error:#}");
+                context.runtime.lifecycle.pause(BUILD_PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn is_unavailable(error: &anyhow::Error) -> bool {
+    let ours = error.downcast_ref::<Error>();
+    ours.is_some_and(|error| error.kind() == ErrorKind::Unavailable)
+}
+
+async fn ready(health: &Health) {
+    health.started().await;
+    health.ready().await;
 }
 
 fn kind(service: &str) -> &'static str {
     if service == gateway::NAME { "rest" } else { "grpc" }
-}
-
-/// Waits, unready, until the schema is as new as this version; `false` when asked to stop before.
-async fn schema_is_current(context: &Context, lifecycle: &Lifecycle, signals: &mut Signals) -> bool {
-    let mut told = false;
-    loop {
-        match context.pending().await {
-            Ok(pending) if pending.is_empty() => return true,
-            Ok(pending) if !told => {
-                tracing::warn!(
-                    "the schema lacks {}: run chappe migrate; waiting for it",
-                    pending.join(", ")
-                );
-                told = true;
-            }
-            Ok(_) => {}
-            Err(error) => error.log("reading the version of the schema"),
-        }
-        tokio::select! {
-            () = signals.asked_to_stop(lifecycle) => return false,
-            _ = lifecycle.pause(SCHEMA_POLL) => {}
-        }
-    }
 }

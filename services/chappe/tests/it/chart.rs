@@ -14,8 +14,8 @@ use crate::support::{chappe, run};
 /// Relative to the directory of this package, where tests run.
 const CHART: &str = "../../helm/chappe";
 
-/// What the chart sets by itself: addresses, secrets, and what holds for one process on SQLite alone.
-const NOT_FOR_USERS: [&str; 8] = [
+/// What the chart sets by itself, or by values of its own: addresses, secrets, traces, and what holds for one process on SQLite alone.
+const NOT_FOR_USERS: [&str; 9] = [
     "automation.exclusive_store",
     "coordination.redis_url",
     "database.url",
@@ -24,6 +24,7 @@ const NOT_FOR_USERS: [&str; 8] = [
     "keys.",
     "listen.",
     "peers.",
+    "traces.",
 ];
 
 #[tokio::test]

@@ -47,6 +47,36 @@ async fn a_data_directory_in_use_is_named_with_the_remedy() {
 }
 
 #[tokio::test]
+async fn data_of_another_master_key_is_left_alone() {
+    let directory = TempDir::new().unwrap();
+    let command = |arguments: &[&str], key: &str| {
+        let mut command = chappe(arguments);
+        command.arg("--data-dir").arg(directory.path());
+        command.env("CHAPPE__KEYS__MASTER", key.repeat(32));
+        command
+    };
+    let migrated = run(&mut command(&["migrate"], "5e")).await;
+    assert!(
+        migrated.stdout.contains("identity: applied m0001_initial"),
+        "{migrated:?}"
+    );
+    let free = [
+        "up",
+        "--rest",
+        "127.0.0.1:0",
+        "--grpc",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+    ];
+    let ran = run(&mut command(&free, "66")).await;
+    let said = ran.refusal();
+    for word in ["another master key", "keys.master", directory.path().to_str().unwrap()] {
+        assert!(said.contains(word), "{word} is not in {said}");
+    }
+}
+
+#[tokio::test]
 async fn a_setting_that_does_not_exist_is_an_error() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("chappe.yaml");

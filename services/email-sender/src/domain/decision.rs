@@ -10,6 +10,9 @@ use super::message::Class;
 /// A message that old before its first attempt is not sent any more.
 pub(crate) const MAX_QUEUE_AGE: Duration = Duration::from_hours(24);
 
+/// How old consent may be when the first octet leaves.
+pub(crate) const CONSENT_AGE: Duration = Duration::from_secs(5);
+
 /// Why a message is not sent. The words are part of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Skip {

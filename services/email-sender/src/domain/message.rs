@@ -1,7 +1,7 @@
 //! A message and its states.
 
 use chappe_ids::{MessageId, ProfileId, ProjectId};
-use chappe_kit::Timestamp;
+use chappe_kit::{Timestamp, trace::Span};
 use chappe_query::Attributes;
 
 /// Where a message stands. The numbers are those of the contract and of the table.
@@ -113,6 +113,10 @@ pub(crate) struct Claimed {
     pub(crate) attempts: i64,
     /// Fixes Date and tokens over all attempts.
     pub(crate) first_attempt_at: Option<Timestamp>,
+    /// Where it stands in a trace, when that is sampled.
+    pub(crate) traceparent: Option<String>,
+    /// This attempt.
+    pub(crate) span: Span,
 }
 
 impl Claimed {

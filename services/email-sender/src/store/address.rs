@@ -4,10 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use chappe_ids::{MessageId, ProjectId};
 use chappe_kit::{Error, Timestamp};
-use chappe_store::{RowExt as _, Rows, Sql};
+use chappe_store::{RowExt as _, Rows, Sql, lease};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
-use crate::domain::token::{AddressHash, HASH_BYTES};
+use crate::domain::{
+    decision::CONSENT_AGE,
+    token::{AddressHash, HASH_BYTES},
+};
 
 /// An address of a project.
 pub(crate) type AddressRef = (ProjectId, AddressHash);
@@ -21,12 +24,9 @@ pub(crate) struct Blocks {
     pub(crate) opted_out: HashSet<AddressRef>,
 }
 
-/// Reads suppressions, and opt-outs that profiles read at `profiles_read_at` may not carry yet.
-pub(crate) async fn blocks(
-    conn: &impl ConnectionTrait,
-    addresses: &[AddressRef],
-    profiles_read_at: Timestamp,
-) -> Result<Blocks, Error> {
+/// Reads suppressions, and opt-outs that the profiles at hand may not carry yet: what is sent was read at most
+/// [`CONSENT_AGE`] ago.
+pub(crate) async fn blocks(conn: &impl ConnectionTrait, addresses: &[AddressRef]) -> Result<Blocks, Error> {
     if addresses.is_empty() {
         return Ok(Blocks::default());
     }
@@ -39,9 +39,9 @@ pub(crate) async fn blocks(
          union all
          select project_id, address_hash, 0 as classes from opt_outs
          where (project_id, address_hash) in (select r.r_project, r.r_hash from {wanted} as r)
-           and (relayed_at is null or relayed_at >= {read_at})",
+           and (relayed_at is null or relayed_at >= {db_now} - {consent_age})",
     )
-    .bind("read_at", profiles_read_at.micros())
+    .bind("consent_age", lease::micros(CONSENT_AGE))
     .rows("wanted", wanted)
     .all(conn)
     .await?;
@@ -123,19 +123,14 @@ pub(crate) async fn opt_out(
 }
 
 /// Remembers that profile-store has taken an opt-out over.
-pub(crate) async fn opt_out_relayed(
-    txn: &DatabaseTransaction,
-    addresses: &[AddressRef],
-    now: Timestamp,
-) -> Result<(), Error> {
+pub(crate) async fn opt_out_relayed(txn: &DatabaseTransaction, addresses: &[AddressRef]) -> Result<(), Error> {
     let rows = Rows::new(addresses.len())
         .uuids("r_project", addresses.iter().map(|(project, _)| *project))
         .bytes("r_hash", addresses.iter().map(|(_, hash)| hash));
     Sql::new(
-        "update opt_outs set relayed_at = {now}
+        "update opt_outs set relayed_at = {db_now}
          where relayed_at is null and (project_id, address_hash) in (select r.r_project, r.r_hash from {rows} as r)",
     )
-    .bind("now", now.micros())
     .rows("rows", rows)
     .execute(txn)
     .await

@@ -2,7 +2,7 @@
 
 use chappe_ids::{ClaimId, ProfileId};
 use chappe_kit::{Error, Timestamp};
-use chappe_store::{RowExt as _, Rows, Sql};
+use chappe_store::{RowExt as _, Rows, Sql, lease};
 use sea_orm::{DatabaseTransaction, QueryResult};
 
 use super::claim::LEASE;
@@ -23,7 +23,6 @@ pub(crate) async fn mark(
     txn: &DatabaseTransaction,
     claim: ClaimId,
     attempts: &[Attempt],
-    now: Timestamp,
 ) -> Result<Vec<MessageRef>, Error> {
     if attempts.is_empty() {
         return Ok(Vec::new());
@@ -39,13 +38,13 @@ pub(crate) async fn mark(
         .json("r_links", links)
         .times("r_first", sorted.iter().map(|it| it.first_attempt_at));
     let marked = Sql::new(
-        "update messages set state = 3, attempts = attempts + 1, lease_until = {until}, profile_id = r.r_profile,
+        "update messages set state = 3, attempts = attempts + 1, lease_until = {db_now} + {lease}, profile_id = r.r_profile,
            recipient = r.r_recipient, links = r.r_links, first_attempt_at = r.r_first
          from {rows} as r
          where project_id = r.r_project and message_id = r.r_message and claimed_by = {claim} and state = 2
          returning project_id, message_id",
     )
-    .bind("until", (now + LEASE).micros())
+    .bind("lease", lease::micros(LEASE))
     .bind("claim", claim)
     .rows("rows", rows)
     .all(txn)

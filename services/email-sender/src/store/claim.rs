@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use chappe_ids::ClaimId;
-use chappe_kit::{Error, Timestamp};
+use chappe_kit::{Error, Timestamp, trace::Span};
 use chappe_query::Attributes;
-use chappe_store::{RowExt as _, Sql};
+use chappe_store::{RowExt as _, Sql, lease};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, QueryResult};
 use serde_json::Value as Json;
 
 use super::refs;
 use crate::domain::message::{Claimed, Class, MessageRef, Version};
 
-/// How long a claim holds without being renewed.
+/// How long a claim holds without being renewed, by the time of the database.
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
 
 /// Claims at most `limit` due messages of all projects, oldest first.
@@ -31,7 +31,7 @@ pub(crate) async fn take(
     let rows = Sql::new(text)
         .bind("now", now.micros())
         .bind("claim", claim)
-        .bind("until", (now + LEASE).micros())
+        .bind("lease", lease::micros(LEASE))
         .bind("limit", i64::from(limit))
         .all(txn)
         .await?;
@@ -46,10 +46,11 @@ macro_rules! take_text {
                where state in (1, 5) and due_at <= {now} order by due_at, message_id limit {limit} ",
             $lock,
             ")
-             update messages set state = 2, claimed_by = {claim}, lease_until = {until}
+             update messages set state = 2, claimed_by = {claim}, lease_until = {db_now} + {lease}
              from due where project_id = due_project and message_id = due_message and state in (1, 5)
              returning project_id, message_id, profile_id, class, template, template_version, sender, sender_version,
-               orchestration_id, event_name, event_attributes, enqueued_at, attempts, first_attempt_at"
+               orchestration_id, event_name, event_attributes, enqueued_at, attempts, first_attempt_at,
+               traceparent"
         )
     };
 }
@@ -80,13 +81,15 @@ fn read(row: &QueryResult) -> Result<Claimed, Error> {
         enqueued_at: row.time("enqueued_at")?,
         attempts: row.get("attempts")?,
         first_attempt_at: row.opt_time("first_attempt_at")?,
+        traceparent: row.get("traceparent")?,
+        span: Span::default(),
     })
 }
 
 /// Extends the claim on what it still holds.
-pub(crate) async fn renew(txn: &DatabaseTransaction, claim: ClaimId, now: Timestamp) -> Result<u64, Error> {
-    Sql::new("update messages set lease_until = {until} where claimed_by = {claim} and state in (2, 3)")
-        .bind("until", (now + LEASE).micros())
+pub(crate) async fn renew(txn: &DatabaseTransaction, claim: ClaimId) -> Result<u64, Error> {
+    Sql::new("update messages set lease_until = {db_now} + {lease} where claimed_by = {claim} and state in (2, 3)")
+        .bind("lease", lease::micros(LEASE))
         .bind("claim", claim)
         .execute(txn)
         .await

@@ -19,7 +19,8 @@ pub(crate) struct Enqueued<'a> {
     pub(crate) class: Class,
 }
 
-/// Stores what is new; a known id changes nothing. Tells how many were new.
+/// Stores what is new; a known id changes nothing, and a profile that has gone meanwhile gets nothing. Tells how many
+/// were new.
 pub(crate) async fn insert(
     txn: &DatabaseTransaction,
     project: ProjectId,
@@ -65,7 +66,9 @@ pub(crate) async fn insert(
          select {project}, r.message_id, r.profile_id, 1, r.class, r.template, r.template_version, r.sender,
            r.sender_version, r.orchestration_id, r.step, r.event_name, r.event_attributes, r.event_accepted_at, r.lane,
            r.traceparent, {now}, {now}
-         from {rows} as r where true
+         from {rows} as r
+         where not exists (select 1 from retired_profiles
+           where retired_profiles.project_id = {project} and retired_profiles.profile_id = r.profile_id)
          on conflict (project_id, message_id) do nothing",
     )
     .bind("project", project)

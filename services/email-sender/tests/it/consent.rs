@@ -77,6 +77,10 @@ mod suite {
         world.hit(HitKind::Unsubscribe, &token).await.unwrap();
         world.relay().await;
         world.advance(Duration::from_mins(1));
+        world
+            .db
+            .age(Duration::from_mins(1), &[("opt_outs", "relayed_at")])
+            .await;
         world.profiles.subscribe(person(2), "p1@example.com");
         world.enqueue_all(vec![message(2, MARKETING)]).await.unwrap();
         world.deliver().await;

@@ -151,12 +151,10 @@ mod suite {
 
     /// Stands in for a process that was killed between the mark and the answer.
     async fn pretend_attempting(world: &World) {
-        let until = world.clock.now() + Duration::from_secs(10);
         let claim = uuid::Uuid::from_u128(77);
         let mark = world.db.db().write(async |txn| {
-            Sql::new("update messages set state = 3, attempts = 1, claimed_by = {claim}, lease_until = {until} where state = 1")
+            Sql::new("update messages set state = 3, attempts = 1, claimed_by = {claim}, lease_until = {db_now} + 10000000 where state = 1")
                 .bind("claim", claim)
-                .bind("until", until.micros())
                 .execute(txn)
                 .await
         });
@@ -169,7 +167,13 @@ mod suite {
         world.enqueue(2, TRANSACTIONAL).await;
         pretend_attempting(&world).await;
         assert_eq!(world.instance.service.settle_once().await.unwrap(), 0);
-        world.advance(Duration::from_secs(11));
+        world.advance(Duration::from_hours(1));
+        let settled = world.instance.service.settle_once().await.unwrap();
+        assert_eq!(settled, 0, "a replica whose clock is wrong ends nobody's claims");
+        world
+            .db
+            .age(Duration::from_secs(11), &[("messages", "lease_until")])
+            .await;
         assert_eq!(world.instance.service.settle_once().await.unwrap(), 2);
         assert_eq!(
             (world.state(1).await, world.state(2).await),

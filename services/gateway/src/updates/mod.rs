@@ -9,7 +9,10 @@ use axum::http::HeaderMap;
 use chappe_ids::ProjectId;
 use chappe_kit::{
     Error, ErrorKind,
-    grpc::{call, peer::with_deadline, retrying},
+    grpc::{
+        call,
+        peer::{repeatable, with_deadline},
+    },
 };
 use chappe_proto::ingestion::{ProfileUpdate, UpdateError, UpdateProfilesRequest, UpdateProfilesResponse};
 
@@ -83,18 +86,11 @@ async fn send(app: &App, terms: &Terms<'_>, chunk: Chunk) -> Result<UpdateProfil
         items: chunk.items,
         backfill: terms.backfill,
     };
-    let attempt = |request| {
-        let mut ingestion = app.peers.ingestion.clone();
-        let request = with_deadline(call(terms.project, request), PATIENCE);
-        async move { ingestion.update_profiles(request).await }
-    };
-    let repeatable = terms.backfill || terms.idempotency_key.is_some();
-    let response = if repeatable {
-        retrying(|| attempt(request.clone())).await?
-    } else {
-        attempt(request).await?
-    };
-    Ok(response.into_inner())
+    let mut request = with_deadline(call(terms.project, request), PATIENCE);
+    if terms.backfill || terms.idempotency_key.is_some() {
+        request = repeatable(request);
+    }
+    Ok(app.peers.ingestion.clone().update_profiles(request).await?.into_inner())
 }
 
 /// The first call carries the client's own key, so that another body under that key is noticed; the others one that

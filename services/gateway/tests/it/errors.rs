@@ -167,7 +167,7 @@ async fn what_a_repetition_may_mend_is_503() {
     let update = || Rest::post("/2.9/profiles/update").project().body(people(1));
     for (kind, reason) in [
         (ErrorKind::Aborted, "PROFILE_MOVING"),
-        (ErrorKind::Unauthenticated, "CALL_EXPIRED"),
+        (ErrorKind::Unauthenticated, "CLOCKS_DIFFER"),
     ] {
         gateway.mesh.on("UpdateProfiles", move |_: UpdateProfilesRequest| {
             Err::<UpdateProfilesResponse, _>(Status::from(Error::new(kind, reason, "not now")))

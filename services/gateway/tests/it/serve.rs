@@ -9,6 +9,36 @@ use tokio::{
 use crate::support::{Gateway, PROJECT_KEY, REST_KEY};
 
 #[tokio::test]
+async fn a_gateway_that_is_about_to_end_asks_clients_to_come_back_over_another_connection() {
+    let gateway = Gateway::new();
+    let lifecycle = Lifecycle::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut connection = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let serving = gateway::serve(listener, gateway.router, lifecycle.clone());
+    let client = async {
+        connection
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut before = vec![0; 4096];
+        let length = connection.read(&mut before).await.unwrap();
+        lifecycle.drain();
+        connection
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        // To the end, although nobody has asked the listener to close.
+        let mut after = String::new();
+        connection.read_to_string(&mut after).await.unwrap();
+        lifecycle.stop();
+        (String::from_utf8(before[..length].to_vec()).unwrap(), after)
+    };
+    let ((), (before, after)) = tokio::join!(serving, client);
+    assert!(!before.contains("connection: close"), "{before}");
+    assert!(after.contains("connection: close"), "{after}");
+}
+
+#[tokio::test]
 async fn a_shutdown_lets_the_open_request_end() {
     let gateway = Gateway::new();
     let lifecycle = Lifecycle::new();

@@ -36,6 +36,11 @@ impl Identifier {
         }
     }
 
+    /// The value, if it is a custom id.
+    pub(crate) fn as_custom_id(&self) -> Option<&str> {
+        (self.kind == Kind::CustomId).then_some(self.value.as_str())
+    }
+
     fn installation(id: Uuid) -> Self {
         Self {
             kind: Kind::Installation,

@@ -1,6 +1,7 @@
 //! Identifiers become profile ids.
 //!
-//! Known identifiers cost one statement and no transaction. New ones cost two more, however many they are.
+//! Known identifiers cost one statement and no transaction. New ones cost one more, and a third when somebody else was
+//! faster with some, however many they are.
 
 use std::collections::{HashMap, HashSet};
 
@@ -43,10 +44,18 @@ pub(super) async fn handle(app: &App, request: Request<ResolveRequest>) -> Resul
         .iter()
         .map(|_| ProfileId::from_uuid(app.runtime.ids.uuid()))
         .collect();
-    let is_new = |n: usize, found: &Found| found.profile.is_none() && !found.blocked && !unknown_apps.contains(&n);
-    let some_new = found.iter().enumerate().any(|(n, found)| is_new(n, found));
-    if !request.lookup_only && (some_new || !replacements.is_empty()) {
-        found = create(app, project, &wanted, &proposed, &unknown_apps, &replacements, now).await?;
+    if !request.lookup_only {
+        if !replacements.is_empty() {
+            found = replace(app, project, &wanted, &replacements, now).await?;
+        }
+        let is_new = |n: &usize| found[*n].profile.is_none() && !found[*n].blocked && !unknown_apps.contains(n);
+        let new: Vec<usize> = (0..found.len()).filter(is_new).collect();
+        if !new.is_empty() {
+            let wanted: Vec<Wanted<'_>> = new.iter().map(|n| wanted[*n]).collect();
+            let proposed: Vec<ProfileId> = new.iter().map(|n| proposed[*n]).collect();
+            let created = create(app, project, &wanted, &proposed, now).await?;
+            new.into_iter().zip(created).for_each(|(n, one)| found[n] = one);
+        }
     }
 
     let minted: HashSet<ProfileId> = proposed
@@ -159,41 +168,38 @@ fn replacements(app: &App, items: &[Item]) -> Vec<Replacement> {
     replacements
 }
 
+/// Points what is retired at its successors, and looks again.
+async fn replace(
+    app: &App,
+    project: ProjectId,
+    wanted: &[Wanted<'_>],
+    replacements: &[Replacement],
+    now: Timestamp,
+) -> Result<Vec<Found>, Error> {
+    app.db
+        .write(async |txn| {
+            store::identifier::replace(txn, project, replacements).await?;
+            store::identifier::find(txn, project, wanted, now).await
+        })
+        .await
+}
+
+/// Gives identifiers their profiles, unless somebody else was faster or blocked them meanwhile.
 async fn create(
     app: &App,
     project: ProjectId,
     wanted: &[Wanted<'_>],
     proposed: &[ProfileId],
-    unknown_apps: &HashSet<usize>,
-    replacements: &[Replacement],
     now: Timestamp,
 ) -> Result<Vec<Found>, Error> {
-    let admitted = || {
-        wanted
-            .iter()
-            .zip(proposed)
-            .enumerate()
-            .filter(|(n, _)| !unknown_apps.contains(n))
-            .map(|(_, pair)| pair)
-    };
-    let (to_insert, ids): (Vec<_>, Vec<_>) = admitted()
-        .map(|(one, id)| {
-            (
-                Wanted {
-                    identifier: one.identifier,
-                    subject: one.subject,
-                },
-                *id,
-            )
-        })
-        .unzip();
     app.db
         .write(async |txn| {
-            if !replacements.is_empty() {
-                store::identifier::replace(txn, project, replacements).await?;
+            let inserted = store::identifier::insert(txn, project, wanted, proposed, now).await?;
+            if inserted.len() < wanted.len() {
+                return store::identifier::find(txn, project, wanted, now).await;
             }
-            store::identifier::insert(txn, project, &to_insert, &ids, now).await?;
-            store::identifier::find(txn, project, wanted, now).await
+            let created = wanted.iter().zip(proposed);
+            Ok(created.map(|(one, profile)| one.given(*profile)).collect())
         })
         .await
 }

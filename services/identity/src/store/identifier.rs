@@ -1,16 +1,30 @@
 //! Custom ids and installations, and the profiles they point at.
 
+use std::collections::HashSet;
+
 use chappe_ids::{ProfileId, ProjectId};
 use chappe_kit::{Error, Timestamp};
 use chappe_store::{RowExt, Rows, Sql};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
-use crate::domain::identifier::Identifier;
+use crate::domain::identifier::{Identifier, Kind};
 
 /// One identifier with the keyed hash under which it may be blocked.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
     pub(crate) identifier: &'a Identifier,
     pub(crate) subject: [u8; 32],
+}
+
+impl Wanted<'_> {
+    /// What is known once the identifier has its first profile.
+    pub(crate) fn given(&self, profile: ProfileId) -> Found {
+        Found {
+            profile: Some(profile),
+            custom_id: self.identifier.as_custom_id().map(ToOwned::to_owned),
+            blocked: false,
+        }
+    }
 }
 
 /// What is known of one identifier.
@@ -32,58 +46,69 @@ pub(crate) async fn find(
     // look for one custom id among all of them if the sum did not hide the kind from the primary key.
     let found = Sql::new(
         "with found as (
-           select r.n,
+           select r.n, r.kind,
              (select i.profile_id from identifiers i
               where i.project_id = {project} and i.kind = r.kind and i.value_hash = r.value_hash) as profile_id,
              (select b.until from blocked_subjects b
               where b.project_id = {project} and b.subject_hash = r.subject_hash and b.until > {now}) as until
            from {rows} as r)
          select f.n, f.profile_id, f.until,
-           (select c.value from identifiers c
-            where c.project_id = {project} and c.profile_id = f.profile_id and c.kind + 0 = 1 limit 1) as custom_id
+           case when f.kind <> {custom_id} then
+             (select c.value from identifiers c
+              where c.project_id = {project} and c.profile_id = f.profile_id and c.kind + 0 = {custom_id} limit 1)
+           end as custom_id
          from found as f",
     )
     .bind("project", project)
     .bind("now", now.micros())
-    .rows("rows", rows(wanted))
+    .bind("custom_id", Kind::CustomId as i64)
+    .rows("rows", keys(wanted))
     .all(conn)
     .await?;
     let mut answers = vec![Found::default(); wanted.len()];
     for row in found {
         let n: i64 = row.get("n")?;
-        let answer = usize::try_from(n).ok().and_then(|n| answers.get_mut(n));
-        *answer.expect("n is an index that was sent") = Found {
-            profile: row.get("profile_id")?,
-            custom_id: row.get("custom_id")?,
+        let n = usize::try_from(n).ok().filter(|n| *n < wanted.len());
+        let n = n.expect("n is an index that was sent");
+        let profile: Option<ProfileId> = row.get("profile_id")?;
+        answers[n] = Found {
+            profile,
+            custom_id: match wanted[n].identifier.as_custom_id() {
+                Some(custom_id) => profile.map(|_| custom_id.to_owned()),
+                None => row.get("custom_id")?,
+            },
             blocked: row.opt_time("until")?.is_some(),
         };
     }
     Ok(answers)
 }
 
-/// Gives each identifier that has no profile and is not blocked the proposed one. Whoever comes second
-/// to an identifier leaves it alone.
+/// Gives each identifier that has no profile and is not blocked the proposed one, and tells which got theirs. Whoever
+/// comes second to an identifier leaves it alone.
 pub(crate) async fn insert(
     txn: &DatabaseTransaction,
     project: ProjectId,
     wanted: &[Wanted<'_>],
     proposed: &[ProfileId],
     now: Timestamp,
-) -> Result<(), Error> {
-    Sql::new(
+) -> Result<HashSet<ProfileId>, Error> {
+    let rows = keys(wanted)
+        .texts("value", wanted.iter().map(|one| one.identifier.value.as_str()))
+        .uuids("profile_id", proposed.iter().copied());
+    let inserted = Sql::new(
         "insert into identifiers (project_id, kind, value_hash, value, profile_id, created_at)
          select {project}, r.kind, r.value_hash, r.value, r.profile_id, {now} from {rows} as r
-         where not exists (select 1 from blocked_subjects b
-                           where b.project_id = {project} and b.subject_hash = r.subject_hash and b.until > {now})
+         where (select b.until from blocked_subjects b
+                where b.project_id = {project} and b.subject_hash = r.subject_hash and b.until > {now}) is null
          order by r.kind, r.value_hash
-         on conflict (project_id, kind, value_hash) do nothing",
+         on conflict (project_id, kind, value_hash) do nothing returning profile_id",
     )
     .bind("project", project)
     .bind("now", now.micros())
-    .rows("rows", rows(wanted).uuids("profile_id", proposed.iter().copied()))
-    .execute(txn)
+    .rows("rows", rows)
+    .all(txn)
     .await?;
-    Ok(())
+    inserted.iter().map(|row| row.get("profile_id")).collect()
 }
 
 /// A mapping to change: from the retired profile to the next one, wherever it still points there.
@@ -159,11 +184,10 @@ pub(crate) async fn of_profiles(
     found.iter().map(read).collect()
 }
 
-fn rows(wanted: &[Wanted<'_>]) -> Rows {
+fn keys(wanted: &[Wanted<'_>]) -> Rows {
     Rows::new(wanted.len())
         .ints("n", (0_i64..).take(wanted.len()))
         .ints("kind", wanted.iter().map(|one| one.identifier.kind as i64))
         .bytes("value_hash", wanted.iter().map(|one| one.identifier.hash))
-        .texts("value", wanted.iter().map(|one| one.identifier.value.as_str()))
         .bytes("subject_hash", wanted.iter().map(|one| one.subject))
 }

@@ -2,10 +2,7 @@
 
 use bytes::Bytes;
 use chappe_ids::{EventId, ProfileId};
-use chappe_kit::{
-    Error,
-    grpc::{call as for_project, retrying},
-};
+use chappe_kit::{Error, grpc::call as for_project};
 use chappe_proto::profile::{ApplyEditsRequest, EditState, Idempotency, ProfileEdit};
 
 use super::resolve::{Pending, Resolved};
@@ -35,11 +32,11 @@ pub(super) async fn apply(
         backfill: call.backfill,
         idempotency,
     };
-    let response = retrying(|| {
-        let (mut store, request) = (app.profile_store.clone(), for_project(call.project, request.clone()));
-        async move { store.apply_edits(request).await }
-    });
-    let response = response.await?.into_inner();
+    let mut store = app.profile_store.clone();
+    let response = store
+        .apply_edits(for_project(call.project, request))
+        .await?
+        .into_inner();
     if !response.replayed_response.is_empty() {
         return Ok(Round {
             replayed: Some(response.replayed_response),

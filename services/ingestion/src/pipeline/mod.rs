@@ -5,6 +5,8 @@ mod apply;
 mod dedup;
 pub(crate) mod resolve;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use chappe_kit::{Error, ErrorKind};
 use chappe_proto::profile::Idempotency;
@@ -16,6 +18,9 @@ use crate::{
 
 /// Rounds before giving up. Each one means that a profile was deleted between two steps of this call.
 const MAX_ROUNDS: usize = 4;
+
+/// How long a caller should wait until profiles have moved.
+const RETRY_MOVING: Duration = Duration::from_millis(100);
 
 /// What became of the edits of a call.
 #[derive(Debug, Default)]
@@ -63,5 +68,6 @@ pub(crate) async fn run(
         ErrorKind::Aborted,
         "PROFILE_MOVING",
         "a profile of this call is being deleted or merged; try again",
-    ))
+    )
+    .retry_after(RETRY_MOVING))
 }

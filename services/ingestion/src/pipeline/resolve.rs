@@ -1,10 +1,7 @@
 //! Identifiers become profiles, all in one call.
 
 use chappe_ids::{EventId, ProfileId, ProjectId};
-use chappe_kit::{
-    Error, IdGen,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, IdGen, grpc::call};
 use chappe_proto::{
     identity::{Resolution, ResolutionState, ResolveItem, ResolveRequest},
     types::identifier::Kind,
@@ -129,9 +126,6 @@ async fn ask(
     lookup_only: bool,
 ) -> Result<Vec<Resolution>, Error> {
     let request = ResolveRequest { items, lookup_only };
-    let response = retrying(|| {
-        let (mut identity, request) = (app.identity.clone(), call(project, request.clone()));
-        async move { identity.resolve(request).await }
-    });
-    Ok(response.await?.into_inner().resolutions)
+    let response = app.identity.clone().resolve(call(project, request)).await?;
+    Ok(response.into_inner().resolutions)
 }

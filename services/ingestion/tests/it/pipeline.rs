@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use chappe_kit::{Error, ErrorKind};
 use chappe_proto::ingestion::UpdateProfilesRequest;
 use tonic::Status;
@@ -81,12 +83,14 @@ async fn data_of_an_erased_person_is_a_success_and_goes_nowhere() {
 #[tokio::test]
 async fn a_store_that_stumbles_is_asked_again() {
     let fixture = start();
+    let conflict = Error::new(ErrorKind::Aborted, "WRITE_CONFLICT", "somebody was faster");
+    let conflict = conflict.retry_after(Duration::from_millis(20));
     fixture
         .world
         .lock()
         .unwrap()
         .faults
-        .extend([Status::unavailable("restarting"), Status::aborted("conflict")]);
+        .extend([Status::unavailable("restarting"), conflict.into()]);
     let answer = fixture.update(vec![item("ada", &["one"])]).await.unwrap();
     assert_eq!(answer.events_applied, 1);
 }

@@ -3,7 +3,7 @@
 use chappe_ids::{ProjectId, RunId};
 use chappe_kit::{
     Error, Timestamp,
-    grpc::{call, caller::project_of, retrying},
+    grpc::{call, caller::project_of},
 };
 use chappe_proto::{identity::GetProjectRequest, privacy as pb};
 
@@ -80,11 +80,12 @@ async fn start(
 }
 
 async fn period_of(app: &App, project: ProjectId) -> Result<String, Error> {
-    let answer = retrying(|| {
-        let mut identity = app.identity.clone();
-        async move { identity.get_project(call(project, GetProjectRequest {})).await }
-    });
-    let settings = answer.await?.into_inner().project.and_then(|project| project.settings);
+    let answer = app
+        .identity
+        .clone()
+        .get_project(call(project, GetProjectRequest {}))
+        .await?;
+    let settings = answer.into_inner().project.and_then(|project| project.settings);
     let settings = settings.ok_or_else(|| Error::internal("identity gave a project without settings"))?;
     Ok(settings.inactivity_period)
 }

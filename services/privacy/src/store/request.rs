@@ -97,16 +97,16 @@ pub(crate) async fn claim(
     limit: usize,
 ) -> Result<Vec<Held>, Error> {
     let claimed = Sql::new(
-        "update requests set claimed_by = {claim}, lease_until = {until}
-         where done_at is null and available_at <= {now} and lease_until <= {now}
+        "update requests set claimed_by = {claim}, lease_until = {db_now} + {lease}
+         where done_at is null and available_at <= {now} and lease_until <= {db_now}
            and (project_id, request_id) in (
              select project_id, request_id from requests
-             where done_at is null and available_at <= {now} and lease_until <= {now}
+             where done_at is null and available_at <= {now} and lease_until <= {db_now}
              order by available_at limit {limit})
          returning project_id, request_id",
     )
     .bind("claim", claim)
-    .bind("until", (now + CLAIMED_FOR).micros())
+    .bind("lease", lease::micros(CLAIMED_FOR))
     .bind("now", now.micros())
     .bind("limit", i64::try_from(limit).unwrap_or(i64::MAX))
     .all(txn)
@@ -123,12 +123,12 @@ pub(crate) async fn claim(
 
 /// Lets `txn` go on only while the claim is good, and prolongs it. `LEASE_LOST` when another has taken the request
 /// over, or an erasure of the same person has ended it.
-pub(crate) async fn hold(txn: &DatabaseTransaction, held: Held, now: Timestamp) -> Result<(), Error> {
+pub(crate) async fn hold(txn: &DatabaseTransaction, held: Held) -> Result<(), Error> {
     let sql = Sql::new(
-        "update requests set lease_until = {until}
+        "update requests set lease_until = {db_now} + {lease}
          where project_id = {project} and request_id = {request} and claimed_by = {claim} and done_at is null",
     );
-    touch(sql.bind("until", (now + CLAIMED_FOR).micros()), txn, held).await
+    touch(sql.bind("lease", lease::micros(CLAIMED_FOR)), txn, held).await
 }
 
 /// Remembers which profiles were found.

@@ -158,7 +158,7 @@ mod suite {
             privacy.service.work_due().await.unwrap();
         }
         drop(privacy);
-        world.advance(Duration::from_secs(11));
+        world.leases_run_out().await;
         let privacy = world.configured(off()).await;
         privacy.work().await;
         let run = privacy.run(&started.run_id).await;

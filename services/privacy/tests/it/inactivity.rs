@@ -29,9 +29,6 @@ mod suite {
     use crate::world::{Instance, NOW, World};
 
     const LONG_AGO: Timestamp = Timestamp::from_micros(0);
-    /// Longer than a lease lasts.
-    const A_WHILE: Duration = Duration::from_secs(11);
-
     /// Forty inactive profiles and sixty active ones.
     async fn world(test: TestDb) -> World {
         let world = World::new(test).await;
@@ -149,7 +146,7 @@ mod suite {
                 () = gate.reached() => {}
             }
             drop(privacy);
-            world.advance(A_WHILE);
+            world.leases_run_out().await;
         }
         let privacy = in_tens(&world).await;
         assert_eq!(privacy.run(&started.run_id).await.deleted, 30);
@@ -198,7 +195,7 @@ mod suite {
             () = gate.reached() => {}
         }
         drop(dying);
-        world.advance(A_WHILE);
+        world.leases_run_out().await;
         let privacy = in_tens(&world).await;
         world.subject("automation").set_away(true);
         privacy.work().await;
@@ -260,7 +257,7 @@ mod suite {
                 async {
                     world.profiles.gate.reached().await;
                     assert_eq!(quick.service.work_due().await.unwrap(), 0, "the lease is held");
-                    world.advance(A_WHILE);
+                    world.leases_run_out().await;
                     for _ in 0..2 {
                         assert_eq!(quick.service.work_due().await.unwrap(), 1);
                     }
@@ -273,7 +270,7 @@ mod suite {
                 before + 20,
                 "the cursor is not turned back"
             );
-            world.advance(A_WHILE);
+            world.leases_run_out().await;
         }
         quick.work().await;
         let run = quick.run(&started.run_id).await;

@@ -7,14 +7,9 @@ for_each_backend!(
 );
 
 mod suite {
-    use std::time::Duration;
-
     use chappe_testkit::TestDb;
 
     use crate::world::{ADA, Instance, World};
-
-    /// Longer than a claim lasts.
-    const A_WHILE: Duration = Duration::from_secs(31);
 
     /// Kills the process while the service stands at the step.
     async fn die_at(world: &World, instance: Instance, service: &str, step: &'static str) {
@@ -39,7 +34,7 @@ mod suite {
         ];
         for (service, step) in deaths {
             die_at(&world, world.instance().await, service, step).await;
-            world.advance(A_WHILE);
+            world.leases_run_out().await;
         }
         let privacy = world.instance().await;
         privacy.work().await;
@@ -66,7 +61,7 @@ mod suite {
         let created = world.instance().await.remove("ada").await;
         die_at(&world, world.instance().await, "profile-store", "erase").await;
         world.identity.forgets("ada");
-        world.advance(A_WHILE);
+        world.leases_run_out().await;
         let privacy = world.instance().await;
         privacy.work().await;
         let done = privacy.get(&created.request_id).await.unwrap();

@@ -78,6 +78,12 @@ impl World {
         self.clock.advance(chrono::TimeDelta::from_std(by).unwrap());
     }
 
+    /// Every lease runs out.
+    pub(crate) async fn leases_run_out(&self) {
+        let leases = [("leases", "until"), ("requests", "lease_until")];
+        self.test.age(Duration::from_mins(1), &leases).await;
+    }
+
     /// A new process on the same store.
     pub(crate) async fn instance(&self) -> Instance {
         self.configured(Config::default()).await

@@ -75,7 +75,7 @@ const FEED: &[&str] = &[
         time {bigint} not null,
         attributes {json} not null,
         accepted_at {bigint} not null,
-        traceparent text not null,
+        traceparent text,
         primary key (project_id, event_id)
     )",
     "create index feed_order on feed (lane, profile_id, version, idx)",

@@ -56,12 +56,12 @@ pub(super) async fn handle(
     let call = request.idempotency;
     let edits = edits(request.edits, origin, accepted_at)?;
     let profiles = named(app, project, &edits);
-    let traceparent = context::traceparent();
+    let traceparent = context::kept_trace();
     let batch = Batch {
         project,
         origin,
         accepted_at,
-        traceparent: &traceparent,
+        traceparent: traceparent.as_deref(),
         edits: &edits,
         profiles: &profiles,
     };

@@ -32,24 +32,32 @@ pub(super) async fn handle(app: &App, request: Request<pb::OptOutRequest>) -> Re
     let at = convert::instant("at", request.at)?.min(now);
     let address = email_key(&request.address_key);
 
-    // Somebody who has subscribed again since must not be unsubscribed by the same click a second time.
-    if store::event::exists(app.db.read(), project, event.id).await? {
-        return Ok(pb::OptOutResponse { profiles: 0 });
-    }
+    let id = event.id;
     // A profile that takes the address from here on opts in or out for itself.
     let holders = store::profile::with_address(app.db.read(), project, &address).await?;
     let edits = edits(&holders, recipient, event, at);
     let profiles = apply_edits::named(app, project, &edits);
-    let traceparent = context::traceparent();
+    let traceparent = context::kept_trace();
     let batch = Batch {
         project,
         origin: Origin::Native,
         accepted_at: now,
-        traceparent: &traceparent,
+        traceparent: traceparent.as_deref(),
         edits: &edits,
         profiles: &profiles,
     };
-    let outcome = app.db.write(async |txn| store::batch::apply(txn, &batch).await).await?;
+    let applied = app.db.write(async |txn| {
+        // Somebody who has subscribed again since must not be unsubscribed by the same click a second time. Of two calls
+        // about one click, the second waits here for the first.
+        store::known::lock(txn, project, &profiles, &[], now).await?;
+        if store::event::exists(txn, project, id).await? {
+            return Ok(None);
+        }
+        store::batch::apply(txn, &batch).await.map(Some)
+    });
+    let Some(outcome) = applied.await? else {
+        return Ok(pb::OptOutResponse { profiles: 0 });
+    };
     apply_edits::announce(app, &outcome);
     Ok(pb::OptOutResponse {
         profiles: i64::try_from(outcome.changed.len()).unwrap_or(i64::MAX),

@@ -116,6 +116,6 @@ fn row_to_proto(row: Row) -> pb::FeedRow {
         index: i32::try_from(row.index).unwrap_or(i32::MAX),
         event: Some(convert::event_to_proto(&row.event)),
         accepted_at: Some(row.accepted_at.into()),
-        traceparent: row.traceparent,
+        traceparent: row.traceparent.unwrap_or_default(),
     }
 }

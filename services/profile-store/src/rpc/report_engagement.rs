@@ -33,12 +33,12 @@ pub(super) async fn handle(
         .collect();
     let edits = edits?;
     let profiles = apply_edits::named(app, project, &edits);
-    let traceparent = context::traceparent();
+    let traceparent = context::kept_trace();
     let batch = Batch {
         project,
         origin: Origin::Native,
         accepted_at: now,
-        traceparent: &traceparent,
+        traceparent: traceparent.as_deref(),
         edits: &edits,
         profiles: &profiles,
     };

@@ -21,7 +21,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) project: ProjectId,
     pub(crate) origin: Origin,
     pub(crate) accepted_at: Timestamp,
-    pub(crate) traceparent: &'a str,
+    /// Kept with events for automations, when the trace is sampled.
+    pub(crate) traceparent: Option<&'a str>,
     pub(crate) edits: &'a [Edit],
     /// The profiles of the edits, each once, in order.
     pub(crate) profiles: &'a [known::Named],

@@ -17,7 +17,7 @@ pub(crate) struct Row {
     pub(crate) index: i64,
     pub(crate) event: Event,
     pub(crate) accepted_at: Timestamp,
-    pub(crate) traceparent: String,
+    pub(crate) traceparent: Option<String>,
 }
 
 /// Adds events. Only an event that still waits after it was purged has its row already; that one stays.
@@ -26,7 +26,7 @@ pub(crate) async fn insert(
     project: ProjectId,
     events: &[FeedEvent<'_>],
     accepted_at: Timestamp,
-    traceparent: &str,
+    traceparent: Option<&str>,
 ) -> Result<(), Error> {
     if events.is_empty() {
         return Ok(());

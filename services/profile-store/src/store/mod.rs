@@ -17,7 +17,7 @@ pub(crate) mod subject;
 use chappe_ids::ProfileId;
 use chappe_kit::{Error, ErrorKind};
 use chappe_query::Attributes;
-use chappe_store::{Rows, WRITE_CONFLICT};
+use chappe_store::{RETRY_CONFLICT, Rows, WRITE_CONFLICT};
 use serde::Deserialize;
 
 /// Attributes as a column holds them, read without a detour over generic JSON.
@@ -44,6 +44,7 @@ fn conflict() -> Error {
         WRITE_CONFLICT,
         "another change to the same profiles was faster; send the call again",
     )
+    .retry_after(RETRY_CONFLICT)
 }
 
 /// A count or other number that cannot be negative.

@@ -3,6 +3,7 @@ use chappe_testkit::for_each_backend;
 for_each_backend!(
     only_events_of_interest_are_fed,
     rows_come_in_the_order_of_their_versions,
+    a_sampled_trace_goes_on_with_the_row,
     a_pull_takes_no_more_than_it_asks_for,
     rows_that_do_not_fit_one_answer_come_one_after_the_other,
     an_event_that_waits_longer_than_it_is_kept_hinders_nothing,
@@ -17,7 +18,10 @@ mod suite {
     use std::time::Duration;
 
     use chappe_ids::lane_of;
-    use chappe_kit::grpc::peer::with_deadline;
+    use chappe_kit::{
+        grpc::{context::within, peer::with_deadline},
+        trace::TraceContext,
+    };
     use chappe_proto::profile as pb;
     use chappe_testkit::TestDb;
     use tonic::{Code, Request};
@@ -74,13 +78,26 @@ mod suite {
         assert_eq!(first.custom_id, format!("user-{}", person(1)));
         assert_eq!(first.lane, i32::from(lane_of(person(1))));
         assert_eq!(first.accepted_at, Some(START.into()));
-        assert_eq!(first.traceparent.len(), 55);
+        assert_eq!(first.traceparent, "", "the call was in no sampled trace");
         let event = first.event.clone().unwrap();
         let attributes = pb::Profile {
             attributes: event.attributes,
             ..pb::Profile::default()
         };
         assert_eq!(text_of(&attributes, "product").as_deref(), Some("tee"));
+    }
+
+    pub(super) async fn a_sampled_trace_goes_on_with_the_row(test: TestDb) {
+        let store = Store::new(test).await;
+        store.interest(&["visit"]).await;
+        for (number, sampled) in [(1, "01"), (2, "00")] {
+            let traceparent = format!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{sampled}");
+            let edits = vec![edit(person(number)).event(number, "visit", START)];
+            within(TraceContext::parse(&traceparent), store.apply(edits)).await;
+        }
+        let rows = store.pull(10).await;
+        let kept: Vec<&str> = rows.iter().map(|row| row.traceparent.as_str()).collect();
+        assert_eq!(kept, ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ""]);
     }
 
     pub(super) async fn a_pull_takes_no_more_than_it_asks_for(test: TestDb) {

@@ -12,8 +12,9 @@ use crate::{
     Clock, Error, ErrorKind,
     grpc::{
         Service,
-        caller::{CallKey, Caller, TOKEN_HEADER, unauthenticated},
+        caller::{CallKey, Caller, Claims, TOKEN_HEADER, unauthenticated},
     },
+    skew::Witness,
 };
 
 /// Checks the REST keys of clients.
@@ -32,6 +33,7 @@ pub struct Auth {
     pub(super) key: CallKey,
     pub(super) clock: Clock,
     pub(super) clients: Option<Arc<dyn ClientAuth>>,
+    pub(super) witness: Option<Witness>,
 }
 
 pub(super) async fn layer(
@@ -39,22 +41,24 @@ pub(super) async fn layer(
     mut request: Request<Body>,
     inner: Service,
 ) -> Result<Response<Body>, Infallible> {
-    if !super::is_open(request.uri().path()) {
-        match auth.caller(request.headers(), request.uri().path()).await {
-            Ok(caller) => {
-                request.extensions_mut().insert(caller);
-            }
-            Err(error) => return Ok(Status::from(error).into_http()),
-        }
+    let checked = if super::is_open(request.uri().path()) {
+        auth.token(request.headers()).map(drop)
+    } else {
+        let caller = auth.caller(request.headers(), request.uri().path()).await;
+        caller.map(|caller| {
+            request.extensions_mut().insert(caller);
+        })
+    };
+    match checked {
+        Ok(()) => inner.oneshot(request).await,
+        Err(error) => Ok(Status::from(error).into_http()),
     }
-    inner.oneshot(request).await
 }
 
 impl Auth {
     async fn caller(&self, headers: &HeaderMap, path: &str) -> Result<Caller, Error> {
         let method = path.trim_start_matches('/');
-        if let Some(token) = text(headers, TOKEN_HEADER) {
-            let claims = self.key.verify(token, self.clock.now())?;
+        if let Some(claims) = self.token(headers)? {
             if !edges::allows(claims.service, method) {
                 return Err(not_allowed(claims.service, method));
             }
@@ -74,6 +78,18 @@ impl Auth {
             ));
         }
         Ok(Caller::client(project))
+    }
+
+    /// What the token of a service says. Whoever shows one wants to know whether it is good, also where none is asked for.
+    fn token<'a>(&self, headers: &'a HeaderMap) -> Result<Option<Claims<'a>>, Error> {
+        let Some(token) = text(headers, TOKEN_HEADER) else {
+            return Ok(None);
+        };
+        let claims = self.key.verify(token, self.clock.now())?;
+        if let Some(witness) = &self.witness {
+            witness.note();
+        }
+        Ok(Some(claims))
     }
 }
 

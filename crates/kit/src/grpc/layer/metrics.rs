@@ -12,17 +12,17 @@ use crate::grpc::Service;
 pub(super) async fn layer(request: Request<Body>, inner: Service) -> Result<Response<Body>, Infallible> {
     let mut call = Call::begin(request.uri().path());
     let Ok(response) = inner.oneshot(request).await;
-    call.outcome = name(code_of(&response));
+    call.outcome = name_of(code_of(&response));
     Ok(response)
 }
 
 /// The status of a response that failed at once; a stream that began well counts as OK.
-fn code_of(response: &Response<Body>) -> Code {
+pub(in crate::grpc) fn code_of(response: &Response<Body>) -> Code {
     Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
 }
 
 /// The name of a code, as the specification of gRPC writes it.
-fn name(code: Code) -> &'static str {
+pub(in crate::grpc) fn name_of(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => CANCELLED,

@@ -15,9 +15,10 @@ use tonic::{body::Body, service::Routes};
 use tower::{service_fn, util::BoxCloneSyncService};
 
 use super::{CallKey, Service};
-use crate::Clock;
+use crate::{Clock, skew::Witness};
 
 pub use auth::{Auth, ClientAuth};
+pub(super) use metrics::{code_of, name_of};
 
 /// Calls that one process serves at a time; more are shed. tonic's own limit counts per connection.
 pub const MAX_IN_FLIGHT: usize = 1024;
@@ -54,8 +55,8 @@ where
     BoxCloneSyncService::new(service_fn(move |request| layer(request, inner.clone())))
 }
 
-/// Health and reflection answer without a credential and without a slot.
-fn is_open(path: &str) -> bool {
+/// Health and reflection answer without a credential, though one that is shown must be good, and without a slot.
+pub(super) fn is_open(path: &str) -> bool {
     path.starts_with("/grpc.health.v1.") || path.starts_with("/grpc.reflection.")
 }
 
@@ -66,7 +67,15 @@ impl Auth {
             key,
             clock,
             clients: None,
+            witness: None,
         }
+    }
+
+    /// Notes that somebody goes by our clock, with every token that is good.
+    #[must_use]
+    pub fn noting(mut self, witness: Witness) -> Self {
+        self.witness = Some(witness);
+        self
     }
 
     /// Admits clients with a REST key too, to the methods that are theirs.

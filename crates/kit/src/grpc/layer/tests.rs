@@ -102,7 +102,7 @@ async fn handlers_see_their_caller_and_their_trace() {
     let service = over(
         handler(|request| async move {
             assert_eq!(request.extensions().get::<Caller>(), Some(&Caller::service(None)));
-            assert_eq!(context::traceparent().len(), 55);
+            assert!(context::trace().is_some());
             Status::ok("")
         }),
         auth,

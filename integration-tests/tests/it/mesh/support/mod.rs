@@ -1,19 +1,26 @@
+mod asked;
 mod binary;
+mod collector;
 mod database;
 mod flow;
 mod ledger;
+mod lone;
 mod people;
 mod ports;
+mod postgres;
 mod process;
 mod resources;
 mod rest;
 mod scene;
 mod wait;
 
-pub(super) use database::Database;
+pub(super) use collector::{Collected, Collector};
+pub(super) use database::{Database, LEASE};
 pub(super) use flow::Flow;
 pub(super) use ledger::Ledger;
+pub(super) use lone::{Lone, ran};
 pub(super) use ports::free_port;
+pub(super) use postgres::Postgres;
 pub(super) use process::Signal;
 pub(super) use resources::Class;
 pub(super) use scene::{SERVICES, Scene};

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Value as Json, json};
 
-use super::resources::{BEGINS, Class, ENDS};
+use super::resources::{BEGINS, Class, ENDS, TURN};
 
 /// Most people of a call that are new.
 const MOST_NEW: u64 = 2;
@@ -86,11 +86,11 @@ impl People {
         self.told.events += 1;
         if said.is_multiple_of(2) {
             self.told.held += 1;
-            return json!({"name": BEGINS});
+            return json!({"name": BEGINS, "attributes": {TURN: said}});
         }
         self.told.held -= 1;
         self.told.released += 1;
-        json!({"name": ENDS})
+        json!({"name": ENDS, "attributes": {TURN: said}})
     }
 
     /// `SplitMix64` (Steele, Lea, Flood 2014).

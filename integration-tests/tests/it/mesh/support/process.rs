@@ -15,13 +15,15 @@ use super::{binary::chappe, ports::free_port};
 
 /// On a machine that is busy with other tests.
 const START: Duration = Duration::from_secs(30);
+/// Longer than open calls may hold it up.
+const STOP: Duration = Duration::from_secs(40);
 
 /// Variables that configure a process.
 pub(super) type Environment = Vec<(&'static str, String)>;
 
 /// A service that runs, runs no more, or runs again, always at the same addresses.
 pub(super) struct Process {
-    service: &'static str,
+    pub(super) service: &'static str,
     /// Of gRPC, or of REST where the service is the gateway.
     pub(super) port: u16,
     admin: u16,
@@ -35,9 +37,10 @@ struct Running {
     _stdout: Lines<BufReader<ChildStdout>>,
 }
 
-/// What can be done to a process without ending it.
+/// What can be said to a process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Signal {
+    Terminate,
     Stop,
     Continue,
 }
@@ -53,8 +56,16 @@ impl Process {
         }
     }
 
-    pub(super) fn metrics(&self) -> String {
-        format!("http://127.0.0.1:{}/metrics", self.admin)
+    pub(super) fn admin_address(&self) -> String {
+        format!("127.0.0.1:{}", self.admin)
+    }
+
+    /// Asks the admin listener; a process that does not answer says no.
+    pub(super) async fn asked(&self, path: &str) -> (bool, String) {
+        let Ok(answer) = reqwest::get(format!("http://{}/{path}", self.admin_address())).await else {
+            return (false, String::new());
+        };
+        (answer.status().is_success(), answer.text().await.unwrap_or_default())
     }
 
     /// Starts; when this returns, it is ready.
@@ -78,6 +89,15 @@ impl Process {
         self.running = Some(Running { child, _stdout: stdout });
     }
 
+    /// SIGTERM; when this returns, it has ended in order and by itself.
+    pub(super) async fn stop(&mut self) {
+        self.signal(Signal::Terminate).await;
+        let mut running = self.running.take().unwrap();
+        let ended = timeout(STOP, running.child.wait()).await;
+        let ended = ended.unwrap_or_else(|_| panic!("{} does not end", self.service));
+        assert!(ended.unwrap().success(), "{} ended with a failure", self.service);
+    }
+
     /// `kill -9`.
     pub(super) async fn kill(&mut self) {
         self.running.take().unwrap().child.kill().await.unwrap();
@@ -85,12 +105,24 @@ impl Process {
 
     pub(super) async fn signal(&self, signal: Signal) {
         let pid = self.running.as_ref().and_then(|running| running.child.id()).unwrap();
-        let signal = match signal {
-            Signal::Stop => "-STOP",
-            Signal::Continue => "-CONT",
-        };
-        let mut command = Command::new("kill");
-        let sent = command.args([signal, &pid.to_string()]).status().await.unwrap();
-        assert!(sent.success());
+        send(signal.option(), &[pid]).await;
     }
+}
+
+impl Signal {
+    /// As `kill` is told.
+    pub(super) const fn option(self) -> &'static str {
+        match self {
+            Self::Terminate => "-TERM",
+            Self::Stop => "-STOP",
+            Self::Continue => "-CONT",
+        }
+    }
+}
+
+/// Sends a signal to processes that this test has started.
+pub(super) async fn send(signal: &str, processes: &[u32]) {
+    let mut command = Command::new("kill");
+    command.arg(signal).args(processes.iter().map(u32::to_string));
+    assert!(command.status().await.unwrap().success());
 }

@@ -17,7 +17,7 @@ impl Class {
     }
 
     /// The event that triggers it.
-    pub(super) const fn event(self) -> &'static str {
+    pub(crate) const fn event(self) -> &'static str {
         match self {
             Self::Marketing => "signed_up",
             Self::Transactional => "paid",
@@ -29,6 +29,9 @@ impl Class {
 pub(super) const HOLD: &str = "hold";
 pub(super) const BEGINS: &str = "reserved";
 pub(super) const ENDS: &str = "released";
+
+/// The attribute of its events that numbers those of one person.
+pub(super) const TURN: &str = "turn";
 
 /// Everything a project needs, as YAML.
 pub(super) fn resources() -> String {

@@ -1,12 +1,13 @@
 use std::{collections::BTreeMap, path::PathBuf, process::Stdio};
 
+use chappe_kit::MasterKey;
 use chappe_testkit::{Inbox, TestRedis};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::{
-    Database, Ledger, Signal,
+    Collector, Database, Ledger, Signal,
     binary::chappe,
     people::Told,
     process::{Environment, Process},
@@ -26,6 +27,10 @@ pub(crate) const SERVICES: [&str; 7] = [
     gateway::NAME,
 ];
 
+/// Long enough for calls to be told that a process is about to end, and short enough for a test.
+const DRAIN_MS: &str = "300";
+/// The key of the mesh, as one byte of 32.
+const MASTER_KEY: &str = "5e";
 /// Lines of each log that are shown when a test fails.
 const LOG_LINES: usize = 30;
 
@@ -34,7 +39,7 @@ pub(crate) struct Scene {
     pub(crate) database: Database,
     pub(crate) inbox: Inbox,
     pub(crate) rest: Rest,
-    processes: BTreeMap<String, Process>,
+    pub(super) processes: BTreeMap<String, Process>,
     environment: Environment,
     directory: TempDir,
 }
@@ -48,21 +53,67 @@ impl Scene {
 
     /// With a Redis of one's own.
     pub(crate) async fn with_redis(url: String, prefix: String) -> Option<Self> {
+        Self::build(url, prefix, 1, Vec::new()).await
+    }
+
+    /// With two replicas of everything, each of which knows both of every other.
+    pub(crate) async fn of_two() -> Option<Self> {
+        let (url, prefix) = TestRedis::url()?;
+        Self::build(url, prefix, 2, Vec::new()).await
+    }
+
+    /// Whose spans go to a collector, where the caller wants them.
+    pub(crate) async fn traced(collector: &Collector) -> Option<Self> {
+        let (url, prefix) = TestRedis::url()?;
+        let traces = vec![
+            ("CHAPPE__TRACES__ENDPOINT", collector.endpoint()),
+            ("CHAPPE__TRACES__SAMPLE_RATIO", "0".to_owned()),
+        ];
+        Self::build(url, prefix, 1, traces).await
+    }
+
+    /// Whose email-sender has few connections and small batches.
+    pub(crate) async fn with_small_batches() -> Option<Self> {
+        let (url, prefix) = TestRedis::url()?;
+        let small = vec![
+            ("CHAPPE__EMAIL_SENDER__MAX_CONNECTIONS", "2".to_owned()),
+            ("CHAPPE__EMAIL_SENDER__PIPELINE_DEPTH", "1".to_owned()),
+        ];
+        Self::build(url, prefix, 1, small).await
+    }
+
+    async fn build(url: String, prefix: String, replicas: usize, more: Environment) -> Option<Self> {
         let database = Database::new().await?;
+        Some(Self::on(database, url, prefix, replicas, more).await)
+    }
+
+    /// On a PostgreSQL of one's own.
+    pub(crate) async fn with_database(database: Database) -> Option<Self> {
+        let (url, prefix) = TestRedis::url()?;
+        Some(Self::on(database, url, prefix, 1, Vec::new()).await)
+    }
+
+    async fn on(database: Database, url: String, prefix: String, replicas: usize, more: Environment) -> Self {
         let inbox = Inbox::new().await;
         let directory = TempDir::new().unwrap();
         let mut processes: BTreeMap<String, Process> = BTreeMap::new();
-        for service in SERVICES {
-            processes.insert(service.to_owned(), Process::new(service, service, directory.path()));
+        for (service, replica) in SERVICES
+            .into_iter()
+            .flat_map(|service| (1..=replicas).map(move |n| (service, n)))
+        {
+            let name = name(service, replica);
+            let process = Process::new(service, &name, directory.path());
+            processes.insert(name, process);
         }
-        let at = |service: &str| format!("http://127.0.0.1:{}", processes[service].port);
-        let environment = vec![
+        let at = |service| addresses(&processes, service).join(",");
+        let mut environment = vec![
             ("CHAPPE__DATABASE__URL", database.url.clone()),
             ("CHAPPE__DATABASE__MAX_CONNECTIONS", "4".to_owned()),
             ("CHAPPE__COORDINATION__REDIS_URL", url),
             ("CHAPPE__COORDINATION__KEY_PREFIX", prefix),
-            ("CHAPPE__KEYS__MASTER", "5e".repeat(32)),
+            ("CHAPPE__KEYS__MASTER", MASTER_KEY.repeat(32)),
             ("CHAPPE__LOG__LEVEL", "warn".to_owned()),
+            ("CHAPPE__LISTEN__DRAIN_MS", DRAIN_MS.to_owned()),
             ("CHAPPE__EMAIL_SENDER__SMTP_URL", inbox.address().to_owned()),
             ("CHAPPE__PEERS__IDENTITY", at(identity::NAME)),
             ("CHAPPE__PEERS__PROFILE_STORE", at(profile_store::NAME)),
@@ -71,29 +122,54 @@ impl Scene {
             ("CHAPPE__PEERS__EMAIL_SENDER", at(email_sender::NAME)),
             ("CHAPPE__PEERS__PRIVACY", at(privacy::NAME)),
         ];
-        let rest_url = at(gateway::NAME);
+        environment.extend(more);
+        let gateways = addresses(&processes, gateway::NAME);
         run(["migrate"], &environment).await;
         processes = start_all(processes, &environment).await;
         let keys = run(["project", "create", "mesh", "--output", "json"], &environment).await;
         let scene = Self {
             database,
             inbox,
-            rest: Rest::new(rest_url, serde_json::from_str(&keys).unwrap()),
+            rest: Rest::new(gateways, serde_json::from_str(&keys).unwrap()),
             processes,
             environment,
             directory,
         };
         scene.apply().await;
-        Some(scene)
+        scene
     }
 
     /// Another process of a service, on ports of its own.
     pub(crate) async fn replicate(&mut self, service: &'static str) -> String {
-        let name = format!("{service}-2");
+        let name = name(service, 2);
         let mut process = Process::new(service, &name, self.directory.path());
         process.start(&self.environment).await;
         self.processes.insert(name.clone(), process);
         name
+    }
+
+    /// The processes of a service, by name.
+    pub(crate) fn replicas(&self, service: &str) -> Vec<String> {
+        let of_service = self.processes.iter().filter(|(_, process)| process.service == service);
+        of_service.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// SIGTERM, an orderly end, and a start at the same addresses.
+    pub(crate) async fn replace(&mut self, name: &str) {
+        self.process(name).stop().await;
+        self.restart(name).await;
+    }
+
+    /// The addresses of a service's processes, as a peer is told them.
+    pub(crate) fn addresses(&self, service: &str) -> String {
+        addresses(&self.processes, service).join(",")
+    }
+
+    /// Ends every process in order.
+    pub(crate) async fn stop(&mut self) {
+        for process in self.processes.values_mut() {
+            process.stop().await;
+        }
     }
 
     /// `kill -9`; when this returns, the database has seen the process end as well.
@@ -112,19 +188,23 @@ impl Scene {
         self.process(service).start(&environment).await;
     }
 
+    /// `kill -9` of one process of several.
+    pub(crate) async fn kill_one(&mut self, name: &str) {
+        self.process(name).kill().await;
+    }
+
+    /// SIGTERM; when this returns, the process has ended in order.
+    pub(crate) async fn end(&mut self, name: &str) {
+        self.process(name).stop().await;
+    }
+
     pub(crate) async fn signal(&self, name: &str, signal: Signal) {
         self.processes[name].signal(signal).await;
     }
 
-    /// How many deliveries a process of email-sender has seen to their end.
-    pub(crate) async fn deliveries(&self, name: &str) -> u64 {
-        let metrics = reqwest::get(self.processes[name].metrics()).await.unwrap();
-        let metrics = metrics.text().await.unwrap();
-        let of_attempts = |line: &&str| line.starts_with("chappe_email_sender_attempts_total");
-        let counts = metrics.lines().filter(of_attempts);
-        counts
-            .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
-            .sum()
+    /// The key of the mesh, for a caller that is no process of it.
+    pub(crate) fn master_key() -> MasterKey {
+        MasterKey::from_hex(&MASTER_KEY.repeat(32)).unwrap()
     }
 
     /// Waits until everything that was told has had its effect, and writes down what came of it.
@@ -141,7 +221,7 @@ impl Scene {
         let file = self.directory.path().join("resources.yaml");
         std::fs::write(&file, resources()).unwrap();
         let target = vec![
-            ("CHAPPE_ENDPOINT", self.rest.url.clone()),
+            ("CHAPPE_ENDPOINT", self.rest.url().to_owned()),
             ("CHAPPE_TOKEN", self.rest.key("rest_api_key").to_owned()),
             ("CHAPPE_PROJECT", self.rest.key("project_key").to_owned()),
         ];
@@ -167,6 +247,20 @@ impl Drop for Scene {
             println!("== {}\n{last}", log.display());
         }
     }
+}
+
+fn name(service: &str, replica: usize) -> String {
+    match replica {
+        1 => service.to_owned(),
+        n => format!("{service}-{n}"),
+    }
+}
+
+fn addresses(processes: &BTreeMap<String, Process>, service: &str) -> Vec<String> {
+    let of_service = processes.values().filter(|process| process.service == service);
+    of_service
+        .map(|process| format!("http://127.0.0.1:{}", process.port))
+        .collect()
 }
 
 /// Starts all at once: nobody waits for a peer to be ready.

@@ -9,7 +9,10 @@ use std::{
 };
 
 use chappe_ids::ProfileId;
-use chappe_kit::{BestEffort as _, Error, grpc::peer::with_deadline};
+use chappe_kit::{
+    BestEffort as _, Error,
+    grpc::{context::within, peer::with_deadline},
+};
 use chappe_proto::profile as pb;
 
 use super::{BETWEEN_PULLS, IDLE, OUTBOX, TIMERS, Turn, profiles};
@@ -69,9 +72,16 @@ pub(super) async fn catch_up(
 async fn digest(app: &App, held: &Held, rows: Vec<pb::FeedRow>) -> Result<(), Error> {
     let (events, broken) = read::events(rows, held);
     let mut done = park(app, held, broken).await?;
-    match process(app, held, &events).await {
+    // What is done for all of them belongs to the first trace there is.
+    let trace = events.iter().find_map(|event| event.span.context());
+    match within(trace, process(app, held, &events)).await {
         Ok(()) => done.extend(events.iter().map(FeedEvent::reference)),
-        Err(error) if error.kind().is_retryable() => return Err(error),
+        Err(error) if error.kind().is_retryable() => {
+            for event in &events {
+                event.span.fail(error.reason());
+            }
+            return Err(error);
+        }
         Err(_) => done.extend(one_by_one(app, held, events).await?),
     }
     acknowledge(app, done).await;
@@ -113,11 +123,12 @@ async fn acknowledge(app: &App, rows: Vec<pb::FeedRowRef>) {
 async fn one_by_one(app: &App, held: &Held, events: Vec<FeedEvent>) -> Result<Vec<pb::FeedRowRef>, Error> {
     let mut done = Vec::new();
     for event in events {
-        match process(app, held, std::slice::from_ref(&event)).await {
+        match within(event.span.context(), process(app, held, std::slice::from_ref(&event))).await {
             Ok(()) => done.push(event.reference()),
             Err(error) if error.kind().is_retryable() => return Err(error),
             Err(error) => {
                 error.log("processing an event");
+                event.span.fail(error.reason());
                 done.extend(park(app, held, vec![(event.lane, event.parked(error.message()))]).await?);
             }
         }

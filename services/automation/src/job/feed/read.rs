@@ -1,7 +1,10 @@
 //! Feed rows as events, or as what cannot be read.
 
 use chappe_ids::{ProfileId, ProjectId};
-use chappe_kit::Timestamp;
+use chappe_kit::{
+    Timestamp,
+    trace::{Kind, Span},
+};
 use chappe_proto::profile as pb;
 use chappe_query::wire;
 
@@ -18,6 +21,8 @@ pub(super) struct FeedEvent {
     pub(super) lane: u8,
     pub(super) row_id: String,
     pub(super) event: EntryEvent,
+    /// Its processing.
+    pub(super) span: Span,
 }
 
 impl FeedEvent {
@@ -83,6 +88,11 @@ pub(super) fn events(rows: Vec<pb::FeedRow>, held: &Held) -> (Vec<FeedEvent>, Ve
 
 fn event(row: pb::FeedRow, lane: u8) -> Option<FeedEvent> {
     let event = row.event?;
+    let span = Span::resume(Kind::Consumer, "process feed", &row.traceparent);
+    span.set("messaging.operation.type", "process");
+    span.set("messaging.destination.name", "feed");
+    span.set("messaging.message.id", &row.row_id);
+    span.set("chappe.profile.id", &row.profile_id);
     Some(FeedEvent {
         project: row.project_id.parse().ok()?,
         profile: row.profile_id.parse().ok()?,
@@ -93,8 +103,9 @@ fn event(row: pb::FeedRow, lane: u8) -> Option<FeedEvent> {
             name: event.name,
             attributes: wire::attributes_from_proto(event.attributes),
             accepted_at: row.accepted_at.map(|at| timestamp(&at)).unwrap_or_default(),
-            traceparent: row.traceparent,
+            traceparent: span.traceparent_or(row.traceparent),
         },
+        span,
     })
 }
 

@@ -1,5 +1,5 @@
 use chappe_ids::{MessageId as Id, ProfileId, ProjectId};
-use chappe_kit::MasterKey;
+use chappe_kit::{MasterKey, trace::Span};
 use chappe_query::Attributes;
 use mail_parser::MessageParser;
 use uuid::Uuid;
@@ -38,6 +38,8 @@ fn message(class: Class) -> Claimed {
         enqueued_at: DATE,
         attempts: 0,
         first_attempt_at: None,
+        traceparent: None,
+        span: Span::default(),
     }
 }
 

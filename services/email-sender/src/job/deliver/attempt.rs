@@ -49,7 +49,7 @@ pub(super) async fn mark(app: &App, batch: RenderedBatch) -> Result<AttemptedBat
     let marked: HashSet<_> = app
         .db
         .write(async |txn| {
-            let blocks = store::address::blocks(txn, &addresses, read_at).await?;
+            let blocks = store::address::blocks(txn, &addresses).await?;
             let mut skipped = skipped.clone();
             let unwritten = failed
                 .iter()
@@ -63,7 +63,7 @@ pub(super) async fn mark(app: &App, batch: RenderedBatch) -> Result<AttemptedBat
                 }
             }
             write_skips(txn, claim, &skipped, now).await?;
-            store::attempt::mark(txn, claim, &attempts, now).await
+            store::attempt::mark(txn, claim, &attempts).await
         })
         .await?
         .into_iter()

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use chappe_ids::ClaimId;
-use chappe_kit::Error;
+use chappe_kit::{
+    Error,
+    trace::{Kind, Span},
+};
 
 use crate::{
     app::App,
@@ -28,11 +31,26 @@ pub(super) async fn take(app: &App) -> Result<Option<Batch>, Error> {
     }
     let claim = ClaimId::from_uuid(app.runtime.ids.uuid());
     let now = app.now();
-    let messages = app
+    let mut messages = app
         .db
         .write(async |txn| store::claim::take(txn, claim, limit, now).await)
         .await?;
+    messages.iter_mut().for_each(trace);
     Ok((!messages.is_empty()).then_some(Batch { claim, messages }))
+}
+
+/// Begins the span of an attempt where its trace is sampled.
+fn trace(message: &mut Claimed) {
+    let Some(traceparent) = &message.traceparent else {
+        return;
+    };
+    let span = Span::resume(Kind::Consumer, "process messages", traceparent);
+    span.set("messaging.operation.type", "process");
+    span.set("messaging.destination.name", "messages");
+    span.set("messaging.message.id", message.id);
+    span.set("chappe.profile.id", message.profile);
+    span.count("chappe.message.attempt", message.attempts + 1);
+    message.span = span;
 }
 
 /// Gives messages back that were not attempted.

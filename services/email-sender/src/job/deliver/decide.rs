@@ -54,6 +54,8 @@ pub(super) struct DecidedBatch {
 }
 
 pub(super) fn skip(message: &Claimed, skip: Skip) -> Verdict {
+    message.span.set("chappe.message.state", "skipped");
+    message.span.set("chappe.message.reason", skip.reason());
     Verdict {
         message: message.key(),
         state: State::Skipped,

@@ -16,7 +16,7 @@ mod send;
 
 use std::{sync::Arc, time::Duration};
 
-use chappe_kit::{Error, lifecycle::TaskKind};
+use chappe_kit::{Error, grpc::context::within, lifecycle::TaskKind, trace::Span};
 
 use crate::app::{App, topic};
 use claim::Batch;
@@ -82,18 +82,25 @@ async fn deliver(app: &Arc<App>, batch: Batch) -> Result<(), Error> {
         .iter()
         .map(crate::domain::message::Claimed::key)
         .collect();
-    let prepared = async {
+    let sampled = batch.messages.iter().filter(|it| it.span.is_recording());
+    let spans: Vec<Span> = sampled.map(|it| it.span.clone()).collect();
+    let trace = spans.iter().find_map(Span::context);
+    let prepared = within(trace, async {
         let decided = decide::decide(app, batch).await?;
         render::render(app, decided).await
-    };
+    });
     match prepared.await {
         Ok(rendered) => {
+            drop(spans);
             let attempted = attempt::mark(app, rendered).await?;
             send::send(app, attempted).await;
             Ok(())
         }
         // Nothing has left: the messages wait for what was missing.
         Err(error) => {
+            for span in spans {
+                span.fail(error.reason());
+            }
             claim::release(app, claim, &refs).await?;
             Err(error)
         }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use chappe_ids::ClaimId;
-use chappe_kit::{Error, Timestamp};
+use chappe_kit::{Error, Timestamp, trace::Span};
 use chappe_smtp::{Enhanced, Outcome};
 
 use crate::{
@@ -50,6 +50,9 @@ pub(super) async fn record(app: &App, claim: ClaimId, answers: Vec<(Pending, Sen
         .iter()
         .map(|(pending, sent)| verdict(app, pending, sent, now))
         .collect();
+    for ((pending, _), verdict) in answers.iter().zip(&verdicts) {
+        describe(&pending.message.span, verdict.state);
+    }
     let condemned: Vec<_> = answers
         .iter()
         .filter(|(_, sent)| matches!(bounce_of(sent), Some(Bounce::Hard)))
@@ -79,6 +82,13 @@ pub(super) async fn record(app: &App, claim: ClaimId, answers: Vec<(Pending, Sen
         metrics::counter!("chappe_email_sender_attempts_total", "state" => name(verdict.state)).increment(1);
     }
     announce(app, verdicts.iter().any(|it| it.state.is_final()));
+}
+
+fn describe(span: &Span, state: State) {
+    span.set("chappe.message.state", name(state));
+    if state != State::Accepted {
+        span.fail(name(state));
+    }
 }
 
 /// Wakes those who wait for outcomes and reports, if there are new ones.

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chappe_kit::{BestEffort as _, Timestamp};
+use chappe_kit::{
+    BestEffort as _, Timestamp,
+    trace::{Kind, Span},
+};
 use chappe_smtp::{Envelope, Outcome};
 use tokio::{
     task::JoinSet,
@@ -15,11 +18,9 @@ use super::{
 };
 use crate::{
     app::App,
+    domain::decision::CONSENT_AGE,
     store::{self, claim::LEASE},
 };
-
-/// How old consent may be when the first octet leaves.
-const CONSENT_AGE: Duration = Duration::from_secs(5);
 
 /// How long an answer waits for others, so that they are recorded together.
 const GATHER: Duration = Duration::from_millis(50);
@@ -37,13 +38,14 @@ pub(super) async fn send(app: &Arc<App>, batch: AttemptedBatch) {
             data: letter.envelope.data,
             ..letter.envelope
         };
+        let attempt = letter.message.span.clone();
         waiting.push(Some(record::Pending {
             hash: letter.hash,
             first_attempt_at: letter.first_attempt_at,
             message: letter.message,
         }));
         let app = Arc::clone(app);
-        sending.spawn(async move { (index, hand_over(&app, envelope, read_at).await) });
+        sending.spawn(async move { (index, hand_over(&app, envelope, read_at, &attempt).await) });
     }
     let mut answers = Vec::new();
     let mut renew_at = Instant::now() + LEASE / 3;
@@ -68,11 +70,7 @@ pub(super) async fn send(app: &Arc<App>, batch: AttemptedBatch) {
         }
         let now = Instant::now();
         if now >= renew_at {
-            let at = app.now();
-            let renewed = app
-                .db
-                .write(async |txn| store::claim::renew(txn, claim, at).await)
-                .await;
+            let renewed = app.db.write(async |txn| store::claim::renew(txn, claim).await).await;
             renewed.best_effort("renew the lease of a batch");
             renew_at = Instant::now() + LEASE / 3;
         }
@@ -84,7 +82,7 @@ pub(super) async fn send(app: &Arc<App>, batch: AttemptedBatch) {
 }
 
 /// Waits for room on the wire, looks once more how old the consent is, and sends.
-async fn hand_over(app: &App, envelope: Envelope, read_at: Timestamp) -> Sent {
+async fn hand_over(app: &App, envelope: Envelope, read_at: Timestamp, attempt: &Span) -> Sent {
     let Ok(_room) = app.window.acquire().await else {
         return Sent::Not;
     };
@@ -92,11 +90,29 @@ async fn hand_over(app: &App, envelope: Envelope, read_at: Timestamp) -> Sent {
     let Ok(fresh_for) = u64::try_from(fresh_for).map(Duration::from_micros) else {
         return Sent::Not;
     };
-    match app.pool.send_one_by(envelope, Instant::now() + fresh_for).await {
+    let span = attempt
+        .context()
+        .map(|attempt| Span::child(Kind::Client, "smtp send", attempt));
+    let outcome = app.pool.send_one_by(envelope, Instant::now() + fresh_for).await;
+    span.inspect(|span| describe(span, &outcome));
+    match outcome {
         Outcome::Late => Sent::Not,
         // The pool gave back what it had not begun.
         Outcome::NotSent { .. } if app.runtime.lifecycle.is_stopping() => Sent::Not,
         Outcome::NotSent { why } => Sent::Unreached(why),
         outcome => Sent::Answered(outcome),
+    }
+}
+
+/// Without what the relay says: it may repeat the address.
+fn describe(span: &Span, outcome: &Outcome) {
+    span.set("network.protocol.name", "smtp");
+    match outcome {
+        Outcome::Accepted { .. } => {}
+        Outcome::Deferred { code, .. } | Outcome::Rejected { code, .. } => span.fail(code),
+        Outcome::Invalid { .. } => span.fail("invalid"),
+        Outcome::Ambiguous { .. } => span.fail("ambiguous"),
+        Outcome::NotSent { .. } => span.fail("not_sent"),
+        Outcome::Late => span.fail("late"),
     }
 }

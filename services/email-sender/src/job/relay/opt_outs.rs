@@ -32,10 +32,9 @@ pub(crate) async fn once(app: &App) -> Result<usize, Error> {
     for row in &claimed.rows {
         match hand_over(app, row).await {
             Ok(address) => {
-                let now = app.now();
                 let acknowledge = app.db.write(async |txn| {
                     outbox::ack(txn, claimed.claim, &[row.id()]).await?;
-                    store::address::opt_out_relayed(txn, &[address], now).await
+                    store::address::opt_out_relayed(txn, &[address]).await
                 });
                 acknowledge.await?;
                 done += 1;

@@ -7,10 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use chappe_ids::RequestId;
-use chappe_kit::{
-    Error,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, grpc::call};
 use chappe_proto::privacy::GetRequestRequest;
 
 use super::object;
@@ -26,14 +23,11 @@ pub(super) async fn handle(
 ) -> Answer {
     let project = auth::project_of_app(&app, &headers, &app_key).await?;
     let request_id: RequestId = request_id.parse().map_err(|_| Error::not_found("request"))?;
-    let found = retrying(|| {
-        let mut privacy = app.peers.privacy.clone();
-        let message = GetRequestRequest {
-            request_id: request_id.to_string(),
-        };
-        async move { privacy.get_request(call(project, message)).await }
-    });
-    let request = found.await?.into_inner().request;
+    let message = GetRequestRequest {
+        request_id: request_id.to_string(),
+    };
+    let found = app.peers.privacy.clone().get_request(call(project, message)).await;
+    let request = found.map_err(Error::from)?.into_inner().request;
     let request = request.ok_or_else(|| Error::not_found("request"))?;
     Ok(answer(StatusCode::OK, &object::of(&request, &base_url(&app, &headers))))
 }

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, header},
     routing::{get, post},
 };
-use chappe_kit::{Error, grpc::retrying};
+use chappe_kit::Error;
 use chappe_proto::email::{HitKind, RecordHitRequest, RecordHitResponse};
 
 use super::{Routes, both};
@@ -44,9 +44,11 @@ async fn record(
         lookup_only,
         user_agent: user_agent.unwrap_or_default().chars().take(MAX_USER_AGENT).collect(),
     };
-    let recorded = retrying(|| {
-        let (mut email_sender, request) = (app.peers.email_sender.clone(), request.clone());
-        async move { email_sender.record_hit(tonic::Request::new(request)).await }
-    });
-    Ok(recorded.await?.into_inner())
+    let recorded = app
+        .peers
+        .email_sender
+        .clone()
+        .record_hit(tonic::Request::new(request))
+        .await;
+    Ok(recorded?.into_inner())
 }

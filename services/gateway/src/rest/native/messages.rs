@@ -7,10 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
 };
 use chappe_ids::ProjectId;
-use chappe_kit::{
-    Error,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, grpc::call};
 use chappe_proto::email::{ListMessagesRequest, Message, MessageState};
 use serde_json::{Value as Json, json};
 
@@ -40,11 +37,13 @@ pub(super) async fn handle(State(app): State<Arc<App>>, headers: HeaderMap, uri:
     let project = admit_reader(&app, &headers).await?;
     let messages = match read(&app, project, &query(&uri)?).await? {
         Some(request) => {
-            let listed = retrying(|| {
-                let (mut email_sender, request) = (app.peers.email_sender.clone(), request.clone());
-                async move { email_sender.list_messages(call(project, request)).await }
-            });
-            listed.await?.into_inner().messages
+            let listed = app
+                .peers
+                .email_sender
+                .clone()
+                .list_messages(call(project, request))
+                .await;
+            listed.map_err(Error::from)?.into_inner().messages
         }
         None => Vec::new(),
     };

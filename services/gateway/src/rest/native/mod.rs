@@ -16,10 +16,7 @@ use axum::{
     routing::{get, post},
 };
 use chappe_ids::{ProfileId, ProjectId};
-use chappe_kit::{
-    Error,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, grpc::call};
 use chappe_proto::{
     identity::{ResolutionState, ResolveItem, ResolveRequest},
     types::{Identifier, identifier},
@@ -85,11 +82,8 @@ async fn find_profile(app: &App, project: ProjectId, custom_id: &str) -> Result<
         }],
         lookup_only: true,
     };
-    let resolved = retrying(|| {
-        let (mut identity, request) = (app.peers.identity.clone(), request.clone());
-        async move { identity.resolve(call(project, request)).await }
-    });
-    let response = resolved.await?.into_inner();
+    let resolved = app.peers.identity.clone().resolve(call(project, request)).await;
+    let response = resolved?.into_inner();
     match response.resolutions.first() {
         Some(found) if found.state() == ResolutionState::Resolved => {
             found.profile_id.parse().map(Some).map_err(Error::internal)

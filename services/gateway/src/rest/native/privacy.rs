@@ -7,10 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use chappe_ids::RequestId;
-use chappe_kit::{
-    Error,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, grpc::call};
 use chappe_proto::{
     privacy::{CreateRequestRequest, GetRequestRequest, ParticipantReport, PrivacyRequest, RequestType},
     types::{Identifier, identifier},
@@ -45,14 +42,11 @@ pub(super) async fn view(State(app): State<Arc<App>>, Params(id): Params<String>
     let project = admit_reader(&app, &headers).await?;
     let none = || Error::not_found("request");
     let id: RequestId = id.parse().map_err(|_| none())?;
-    let found = retrying(|| {
-        let mut privacy = app.peers.privacy.clone();
-        let message = GetRequestRequest {
-            request_id: id.to_string(),
-        };
-        async move { privacy.get_request(call(project, message)).await }
-    });
-    let request = found.await?.into_inner().request.ok_or_else(none)?;
+    let message = GetRequestRequest {
+        request_id: id.to_string(),
+    };
+    let found = app.peers.privacy.clone().get_request(call(project, message)).await;
+    let request = found.map_err(Error::from)?.into_inner().request.ok_or_else(none)?;
     Ok(answer(StatusCode::OK, &object(&request, &base_url(&app, &headers))))
 }
 

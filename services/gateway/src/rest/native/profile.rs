@@ -7,10 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
 };
 use chappe_ids::ProjectId;
-use chappe_kit::{
-    Error,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, grpc::call};
 use chappe_proto::profile::{GetProfilesRequest, ProfileResult};
 use serde_json::json;
 
@@ -48,10 +45,12 @@ async fn read(app: &App, project: ProjectId, profile_id: String) -> Result<Profi
     let request = GetProfilesRequest {
         profile_ids: vec![profile_id],
     };
-    let read = retrying(|| {
-        let (mut profile_store, request) = (app.peers.profile_store.clone(), request.clone());
-        async move { profile_store.get_profiles(call(project, request)).await }
-    });
-    let profiles = read.await?.into_inner().profiles;
+    let read = app
+        .peers
+        .profile_store
+        .clone()
+        .get_profiles(call(project, request))
+        .await;
+    let profiles = read?.into_inner().profiles;
     Ok(profiles.into_iter().next().unwrap_or_default())
 }

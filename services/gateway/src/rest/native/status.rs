@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use chappe_kit::grpc::{call, retrying};
+use chappe_kit::{Error, grpc::call};
 use chappe_proto::{
     automation::{AutomationCounts, GetCountsRequest as AutomationRequest},
     email::GetCountsRequest as EmailRequest,
@@ -22,19 +22,17 @@ use crate::{
 
 pub(super) async fn handle(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
     let project = admit_reader(&app, &headers).await?;
-    let profiles = retrying(|| {
-        let mut peer = app.peers.profile_store.clone();
-        async move { peer.get_counts(call(project, ProfileRequest {})).await }
-    });
-    let messages = retrying(|| {
-        let mut peer = app.peers.email_sender.clone();
-        async move { peer.get_counts(call(project, EmailRequest {})).await }
-    });
-    let automations = retrying(|| {
-        let mut peer = app.peers.automation.clone();
-        async move { peer.get_counts(call(project, AutomationRequest {})).await }
-    });
-    let (profiles, messages, automations) = tokio::try_join!(profiles, messages, automations)?;
+    let (mut store, mut sender, mut walks) = (
+        app.peers.profile_store.clone(),
+        app.peers.email_sender.clone(),
+        app.peers.automation.clone(),
+    );
+    let counts = tokio::try_join!(
+        store.get_counts(call(project, ProfileRequest {})),
+        sender.get_counts(call(project, EmailRequest {})),
+        walks.get_counts(call(project, AutomationRequest {})),
+    );
+    let (profiles, messages, automations) = counts.map_err(Error::from)?;
     let (profiles, messages, automations) = (profiles.into_inner(), messages.into_inner(), automations.into_inner());
 
     let skipped_by_reason: BTreeMap<_, _> = messages.skipped.into_iter().collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chappe_kit::{
     Error,
-    grpc::{call, peer::with_deadline, retrying},
+    grpc::{call, peer::with_deadline},
 };
 use chappe_proto::{
     identity::UnlinkProfilesRequest,
@@ -64,12 +64,8 @@ async fn delete(app: &App, run: &Run, room: i64) -> Result<DeleteInactiveRespons
         limit: i32::try_from(limit).map_err(Error::internal)?,
         run_id: run.id.to_string(),
     };
-    let answer = retrying(|| {
-        let mut profile_store = app.profile_store.clone();
-        let request = with_deadline(call(run.project, request.clone()), DEADLINE);
-        async move { profile_store.delete_inactive(request).await }
-    });
-    Ok(answer.await?.into_inner())
+    let request = with_deadline(call(run.project, request), DEADLINE);
+    Ok(app.profile_store.clone().delete_inactive(request).await?.into_inner())
 }
 
 /// Erases what the other services keep under the ids of profiles that are gone: no removal could name them any more.
@@ -88,12 +84,8 @@ async fn erase(app: &App, run: &Run, profile_ids: &[String]) -> Result<(), Error
         if ASKED_OTHERWISE.contains(&participant.name) {
             continue;
         }
-        let answer = retrying(|| {
-            let mut client = participant.client.clone();
-            let request = with_deadline(call(run.project, request.clone()), DEADLINE);
-            async move { client.erase_subject(request).await }
-        });
-        answer.await?;
+        let request = with_deadline(call(run.project, request.clone()), DEADLINE);
+        participant.client.clone().erase_subject(request).await?;
     }
     Ok(())
 }
@@ -103,11 +95,7 @@ async fn unlink(app: &App, run: &Run, profile_ids: Vec<String>) -> Result<(), Er
         return Ok(());
     }
     let request = UnlinkProfilesRequest { profile_ids };
-    let answer = retrying(|| {
-        let (mut identity, request) = (app.identity.clone(), request.clone());
-        async move { identity.unlink_profiles(call(run.project, request)).await }
-    });
-    answer.await?;
+    app.identity.clone().unlink_profiles(call(run.project, request)).await?;
     Ok(())
 }
 

@@ -76,11 +76,10 @@ impl Fence {
 
 async fn attend(app: &App, project: ProjectId, id: RunId) -> Result<bool, Error> {
     let name = format!("inactivity/{project}");
-    let now = app.runtime.clock.now();
     let taken = app
         .db
         .write(async |txn| {
-            let taken = lease::acquire(txn, &name, app.owner, now, LEASE_TTL).await?;
+            let taken = lease::acquire(txn, &name, app.owner, LEASE_TTL).await?;
             Ok((taken, store::run::get(txn, project, id).await?))
         })
         .await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chappe_ids::ProjectId;
 use chappe_kit::{
     Error, Timestamp,
-    grpc::{call, peer::with_deadline, retrying},
+    grpc::{call, peer::with_deadline},
 };
 use chappe_proto::profile::{PlanInactivityRequest, PlanInactivityResponse};
 
@@ -53,12 +53,8 @@ pub(super) async fn count(app: &App, project: ProjectId, cutoff: Timestamp) -> R
     let request = PlanInactivityRequest {
         cutoff: Some(cutoff.into()),
     };
-    let answer = retrying(|| {
-        let mut profile_store = app.profile_store.clone();
-        let request = with_deadline(call(project, request), DEADLINE);
-        async move { profile_store.plan_inactivity(request).await }
-    });
-    Ok(answer.await?.into_inner())
+    let request = with_deadline(call(project, request), DEADLINE);
+    Ok(app.profile_store.clone().plan_inactivity(request).await?.into_inner())
 }
 
 fn limits(app: &App, run: &Run) -> Limits {

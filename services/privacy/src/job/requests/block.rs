@@ -1,9 +1,6 @@
 //! From now on data about the person is discarded, everywhere, before anything is erased anywhere.
 
-use chappe_kit::{
-    Error,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, grpc::call};
 use chappe_proto::privacy::{BlockSubjectRequest, Subject};
 
 use super::Work;
@@ -28,11 +25,11 @@ pub(super) async fn everywhere(app: &App, work: &Work, subject: &Subject) -> Res
 
 /// Blocks at those that have not blocked yet.
 async fn at(app: &App, work: &Work, subject: &Subject, participants: &[Participant]) -> Result<(), Error> {
-    let (held, now) = (work.held, app.runtime.clock.now());
+    let held = work.held;
     let names: Vec<&str> = app.participants.iter().map(|participant| participant.name).collect();
     app.db
         .write(async |txn| {
-            store::request::hold(txn, held, now).await?;
+            store::request::hold(txn, held).await?;
             store::participant::ensure(txn, held, &names).await
         })
         .await?;
@@ -45,16 +42,12 @@ async fn at(app: &App, work: &Work, subject: &Subject, participants: &[Participa
         let request = BlockSubjectRequest {
             subject: Some(subject.clone()),
         };
-        let blocked = retrying(|| {
-            let (mut client, request) = (participant.client.clone(), request.clone());
-            async move { client.block_subject(call(held.project, request)).await }
-        });
-        blocked.await?;
+        let mut client = participant.client.clone();
+        client.block_subject(call(held.project, request)).await?;
         report.blocked = true;
-        let now = app.runtime.clock.now();
         app.db
             .write(async |txn| {
-                store::request::hold(txn, held, now).await?;
+                store::request::hold(txn, held).await?;
                 store::participant::save(txn, held, &report).await
             })
             .await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chappe_kit::{
     Error,
-    grpc::{call, peer::with_deadline, retrying},
+    grpc::{call, peer::with_deadline},
 };
 use chappe_proto::privacy::{EraseSubjectRequest, Subject, VerifyErasedRequest};
 
@@ -59,12 +59,8 @@ async fn erase_one(
     let request = EraseSubjectRequest {
         subject: Some(subject.clone()),
     };
-    let answer = retrying(|| {
-        let (mut client, request) = (participant.client.clone(), request.clone());
-        let request = with_deadline(call(work.held.project, request), DEADLINE);
-        async move { client.erase_subject(request).await }
-    });
-    let answer = answer.await?.into_inner();
+    let request = with_deadline(call(work.held.project, request), DEADLINE);
+    let answer = participant.client.clone().erase_subject(request).await?.into_inner();
     report.erased = true;
     report.add(answer.deleted, answer.retained);
     save(app, work, &report).await
@@ -78,12 +74,8 @@ async fn is_verified(app: &App, work: &Work, subject: &Subject) -> Result<bool, 
         let request = VerifyErasedRequest {
             subject: Some(subject.clone()),
         };
-        let answer = retrying(|| {
-            let (mut client, request) = (participant.client.clone(), request.clone());
-            let request = with_deadline(call(work.held.project, request), DEADLINE);
-            async move { client.verify_erased(request).await }
-        });
-        let answer = answer.await?.into_inner();
+        let request = with_deadline(call(work.held.project, request), DEADLINE);
+        let answer = participant.client.clone().verify_erased(request).await?.into_inner();
         work.renew(app).await?;
         if answer.remaining.values().all(|rows| *rows == 0) {
             continue;
@@ -103,10 +95,9 @@ async fn is_verified(app: &App, work: &Work, subject: &Subject) -> Result<bool, 
 }
 
 async fn save(app: &App, work: &Work, report: &Report) -> Result<(), Error> {
-    let now = app.runtime.clock.now();
     app.db
         .write(async |txn| {
-            store::request::hold(txn, work.held, now).await?;
+            store::request::hold(txn, work.held).await?;
             store::participant::save(txn, work.held, report).await
         })
         .await

@@ -3,10 +3,7 @@
 //! before the block was durable. An installation goes on as somebody new, so it is looked up once.
 
 use chappe_ids::ProfileId;
-use chappe_kit::{
-    Error,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, grpc::call};
 use chappe_proto::identity::{ResolutionState, ResolveItem, ResolveRequest};
 
 use super::Work;
@@ -27,10 +24,9 @@ pub(super) async fn profiles(app: &App, work: &Work) -> Result<Vec<ProfileId>, E
         return Ok(known.clone());
     }
     let resolved = resolve(app, work).await?;
-    let now = app.runtime.clock.now();
     app.db
         .write(async |txn| {
-            store::request::hold(txn, work.held, now).await?;
+            store::request::hold(txn, work.held).await?;
             let mut found = resolved.clone();
             found.extend(known.into_iter().flatten());
             if work.request.kind == Kind::Remove {
@@ -65,11 +61,8 @@ async fn resolve(app: &App, work: &Work) -> Result<Vec<ProfileId>, Error> {
         }],
         lookup_only: true,
     };
-    let answer = retrying(|| {
-        let (mut identity, request) = (app.identity.clone(), request.clone());
-        async move { identity.resolve(call(work.held.project, request)).await }
-    });
-    let found = answer.await?.into_inner().resolutions.into_iter().next();
+    let answer = app.identity.clone().resolve(call(work.held.project, request)).await?;
+    let found = answer.into_inner().resolutions.into_iter().next();
     let found = found.ok_or_else(|| Error::internal("identity resolved one identifier to nothing"))?;
     // An installation names only somebody who is anonymous; of others the custom id must be given.
     let by_installation = matches!(work.target, Target::Installation { .. });

@@ -37,7 +37,7 @@ pub(super) async fn removed(app: &App, work: &Work, had_profile: bool) -> Result
     let now = app.runtime.clock.now();
     app.db
         .write(async |txn| {
-            store::request::hold(txn, held, now).await?;
+            store::request::hold(txn, held).await?;
             let archives = store::subject::forget_reviews(txn, held, now).await?;
             store::participant::ensure(txn, held, &[NAME]).await?;
             store::participant::save(txn, held, &own_report(archives)).await?;
@@ -54,7 +54,7 @@ pub(super) async fn reviewed(app: &App, work: &Work, name_hash: &[u8], archive: 
     let now = app.runtime.clock.now();
     app.db
         .write(async |txn| {
-            store::request::hold(txn, work.held, now).await?;
+            store::request::hold(txn, work.held).await?;
             store::archive::insert(txn, work.held, name_hash, archive, now + ARCHIVE_KEPT_FOR).await?;
             end(app, txn, work, "", now).await
         })

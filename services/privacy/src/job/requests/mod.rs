@@ -100,9 +100,8 @@ struct Work {
 impl Work {
     /// Says that the request is still at work. `LEASE_LOST` when it is not ours any more.
     async fn renew(&self, app: &App) -> Result<(), Error> {
-        let now = app.runtime.clock.now();
         app.db
-            .write(async |txn| store::request::hold(txn, self.held, now).await)
+            .write(async |txn| store::request::hold(txn, self.held).await)
             .await
     }
 

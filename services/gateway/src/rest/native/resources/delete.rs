@@ -7,10 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use chappe_ids::ProjectId;
-use chappe_kit::{
-    Error, ErrorKind,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, ErrorKind, grpc::call};
 use chappe_proto::types::DeleteResourceRequest;
 use serde_json::json;
 
@@ -33,11 +30,12 @@ pub(in crate::rest::native) async fn handle(
     };
     macro_rules! delete {
         ($owner:ident) => {
-            retrying(|| {
-                let (mut owner, request) = (app.peers.$owner.clone(), request.clone());
-                async move { owner.delete_resource(call(project, request)).await }
-            })
-            .await?
+            app.peers
+                .$owner
+                .clone()
+                .delete_resource(call(project, request))
+                .await
+                .map_err(Error::from)?
         };
     }
     if let Some(key) = kind.referred_to_as() {

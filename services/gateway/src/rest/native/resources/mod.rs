@@ -6,10 +6,7 @@ pub(super) mod list;
 mod references;
 
 use chappe_ids::ProjectId;
-use chappe_kit::{
-    Error,
-    grpc::{call, retrying},
-};
+use chappe_kit::{Error, grpc::call};
 use chappe_proto::types::{ApplyResourcesRequest, ApplyResourcesResponse, ListResourcesRequest, Resource};
 
 use crate::App;
@@ -70,12 +67,12 @@ async fn apply(
     let peers = &app.peers;
     macro_rules! apply {
         ($owner:ident) => {
-            retrying(|| {
-                let (mut owner, request) = (peers.$owner.clone(), request.clone());
-                async move { owner.apply_resources(call(project, request)).await }
-            })
-            .await?
-            .into_inner()
+            peers
+                .$owner
+                .clone()
+                .apply_resources(call(project, request.clone()))
+                .await?
+                .into_inner()
         };
     }
     Ok(match kind {
@@ -94,12 +91,12 @@ async fn existing(app: &App, project: ProjectId, kind: Kind, name: &str) -> Resu
     };
     macro_rules! list {
         ($owner:ident) => {
-            retrying(|| {
-                let (mut owner, request) = (peers.$owner.clone(), request.clone());
-                async move { owner.list_resources(call(project, request)).await }
-            })
-            .await?
-            .into_inner()
+            peers
+                .$owner
+                .clone()
+                .list_resources(call(project, request.clone()))
+                .await?
+                .into_inner()
         };
     }
     let response = match kind {

@@ -1,4 +1,7 @@
-//! Logs on stderr, and the recorder behind `/metrics`.
+//! Logs on stderr, the recorder behind `/metrics`, and spans for a collector.
+
+mod export;
+mod traces;
 
 use std::io::IsTerminal as _;
 
@@ -6,6 +9,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::Error;
+
+pub use traces::{Traces, TracesConfig, init_traces};
 
 /// How logs look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
