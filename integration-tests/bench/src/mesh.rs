@@ -166,24 +166,27 @@ impl Rest {
         Ok(values.sum())
     }
 
-    /// Waits until so many messages have been enqueued.
-    pub(crate) async fn enqueued(&self, count: usize) -> Result<()> {
+    /// Waits until so many messages have been enqueued. Tells how many.
+    pub(crate) async fn enqueued(&self, count: usize) -> Result<usize> {
         self.reaches("chappe_email_sender_enqueued_total", "", count).await
     }
 
-    /// Waits until a relay has accepted so many messages, and this is written down.
-    pub(crate) async fn sent(&self, count: usize) -> Result<()> {
+    /// Waits until a relay has accepted so many messages, and this is written down. Tells how many.
+    pub(crate) async fn sent(&self, count: usize) -> Result<usize> {
         let accepted = r#"state="accepted""#;
         self.reaches("chappe_email_sender_attempts_total", accepted, count)
             .await
     }
 
-    async fn reaches(&self, counter: &str, label: &str, count: usize) -> Result<()> {
+    async fn reaches(&self, counter: &str, label: &str, count: usize) -> Result<usize> {
         let reached = async {
-            while self.counter(counter, label).await? < count {
+            loop {
+                let now = self.counter(counter, label).await?;
+                if now >= count {
+                    return Ok(now);
+                }
                 pause(INTERVAL).await;
             }
-            Ok(())
         };
         let waited = timeout(PATIENCE, reached).await;
         waited.with_context(|| format!("{counter} is not {count} after {PATIENCE:?}"))?

@@ -1,4 +1,3 @@
-mod asked;
 mod binary;
 mod collector;
 mod database;
@@ -12,6 +11,7 @@ mod process;
 mod resources;
 mod rest;
 mod scene;
+mod single;
 mod wait;
 
 pub(super) use collector::{Collected, Collector};

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::{
-    Collector, Database, Ledger, Signal,
+    Collector, Database, Ledger,
     binary::chappe,
     people::Told,
     process::{Environment, Process},
@@ -83,8 +83,7 @@ impl Scene {
     }
 
     async fn build(url: String, prefix: String, replicas: usize, more: Environment) -> Option<Self> {
-        let database = Database::new().await?;
-        Some(Self::on(database, url, prefix, replicas, more).await)
+        Some(Self::on(Database::new().await?, url, prefix, replicas, more).await)
     }
 
     /// On a PostgreSQL of one's own.
@@ -186,20 +185,6 @@ impl Scene {
     pub(crate) async fn restart(&mut self, service: &str) {
         let environment = self.environment.clone();
         self.process(service).start(&environment).await;
-    }
-
-    /// `kill -9` of one process of several.
-    pub(crate) async fn kill_one(&mut self, name: &str) {
-        self.process(name).kill().await;
-    }
-
-    /// SIGTERM; when this returns, the process has ended in order.
-    pub(crate) async fn end(&mut self, name: &str) {
-        self.process(name).stop().await;
-    }
-
-    pub(crate) async fn signal(&self, name: &str, signal: Signal) {
-        self.processes[name].signal(signal).await;
     }
 
     /// The key of the mesh, for a caller that is no process of it.

@@ -1,9 +1,23 @@
 use std::process::Stdio;
 
-use super::{Scene, binary::chappe};
+use super::{Scene, Signal, binary::chappe};
 
-/// What processes say about themselves.
+/// What is done to single processes, and what they say about themselves.
 impl Scene {
+    /// `kill -9` of one process of several.
+    pub(crate) async fn kill_one(&mut self, name: &str) {
+        self.processes.get_mut(name).unwrap().kill().await;
+    }
+
+    /// SIGTERM; when this returns, the process has ended in order.
+    pub(crate) async fn end(&mut self, name: &str) {
+        self.processes.get_mut(name).unwrap().stop().await;
+    }
+
+    pub(crate) async fn signal(&self, name: &str, signal: Signal) {
+        self.processes[name].signal(signal).await;
+    }
+
     /// What the process says when it is asked whether it is ready, and whether that is a yes.
     pub(crate) async fn readiness(&self, name: &str) -> (bool, String) {
         self.processes[name].asked("readyz").await
