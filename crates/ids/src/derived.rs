@@ -13,12 +13,11 @@ pub fn event_id_from_client(project: ProjectId, id: &str) -> EventId {
     EventId::from_uuid(derive(project.as_uuid(), &["$id", id]))
 }
 
-/// The id of an event of a call made under an idempotency key: the key, the item's and the event's index.
-pub fn event_id_from_key(project: ProjectId, key: &str, item: usize, event: usize) -> EventId {
-    EventId::from_uuid(derive(
-        project.as_uuid(),
-        &["key", key, &item.to_string(), &event.to_string()],
-    ))
+/// The id of an event of a call made under an idempotency key: the key, the digest of the request, the item's and the
+/// event's index. Events outlive keys: another request under a key that has expired must not find its events taken.
+pub fn event_id_from_key(project: ProjectId, key: &str, digest: &[u8], item: usize, event: usize) -> EventId {
+    let request = Uuid::new_v5(&project.as_uuid(), digest);
+    EventId::from_uuid(derive(request, &["key", key, &item.to_string(), &event.to_string()]))
 }
 
 /// The id of an event read from a file. `occurrence` counts the equal rows before it in the file, so a
@@ -64,6 +63,15 @@ mod tests {
         let second = event_id_from_import(project, "u1", "purchase", 0, "{}", 1);
         assert_ne!(first, second);
         assert_eq!(first, event_id_from_import(project, "u1", "purchase", 0, "{}", 0));
+    }
+
+    #[test]
+    fn another_request_under_an_old_key_names_other_events() {
+        let project = ProjectId::from_uuid(Uuid::from_u128(1));
+        let first = event_id_from_key(project, "k", b"one", 0, 0);
+        assert_eq!(first, event_id_from_key(project, "k", b"one", 0, 0));
+        assert_ne!(first, event_id_from_key(project, "k", b"two", 0, 0));
+        assert_ne!(first, event_id_from_key(project, "l", b"one", 0, 0));
     }
 
     #[test]

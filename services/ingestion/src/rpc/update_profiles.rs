@@ -45,7 +45,7 @@ pub(super) async fn handle(
     let call = Call {
         project,
         now: app.runtime.clock.now(),
-        idempotency_key: &key,
+        idempotency: fingerprint.map(|fingerprint| (key.as_str(), fingerprint)),
         first_index: request.first_index,
         backfill: request.backfill,
     };

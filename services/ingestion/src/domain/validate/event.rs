@@ -96,7 +96,8 @@ fn import_id(kind: Kind) -> Result<EventId, ()> {
 
 fn key_id(call: &Call<'_>, index: i32, n: usize) -> Option<EventId> {
     let item = usize::try_from(index).unwrap_or_default();
-    (!call.idempotency_key.is_empty()).then(|| event_id_from_key(call.project, call.idempotency_key, item, n))
+    call.idempotency
+        .map(|(key, digest)| event_id_from_key(call.project, key, &digest, item, n))
 }
 
 fn name(kind: Option<Kind>) -> Result<String, Reason> {

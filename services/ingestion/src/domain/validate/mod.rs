@@ -33,7 +33,8 @@ pub(crate) struct Call<'a> {
     pub(crate) project: ProjectId,
     /// When the call was received.
     pub(crate) now: Timestamp,
-    pub(crate) idempotency_key: &'a str,
+    /// The idempotency key, if there is one, and the digest of the request under it.
+    pub(crate) idempotency: Option<(&'a str, [u8; 32])>,
     pub(crate) first_index: i32,
     pub(crate) backfill: bool,
 }

@@ -93,7 +93,7 @@ fn the_sixteenth_event_is_refused() {
 #[test]
 fn a_key_names_events_by_their_place() {
     let keyed = Call {
-        idempotency_key: "k",
+        idempotency: Some(("k", [7; 32])),
         first_index: 200,
         ..call(false)
     };
@@ -110,7 +110,7 @@ fn a_key_names_events_by_their_place() {
     assert_eq!(first, ids(check(&keyed, request())));
     assert_eq!(
         first[0],
-        Some(chappe_ids::event_id_from_key(keyed.project, "k", 200, 0))
+        Some(chappe_ids::event_id_from_key(keyed.project, "k", &[7; 32], 200, 0))
     );
     assert_eq!(first[1], Some(chappe_ids::event_id_from_client(keyed.project, "mine")));
 }

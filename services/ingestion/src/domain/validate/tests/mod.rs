@@ -23,7 +23,7 @@ fn call(backfill: bool) -> Call<'static> {
     Call {
         project,
         now: NOW,
-        idempotency_key: "",
+        idempotency: None,
         first_index: 0,
         backfill,
     }
