@@ -13,8 +13,9 @@ use crate::failure::malformed;
 const MAX_ITEMS: usize = 1_000;
 /// Events in one call, as documented there.
 pub(crate) const MAX_EVENTS: usize = 15_000;
-/// Bytes of items in one call: what fits a message, less room for its other fields.
-const MAX_BYTES: usize = MAX_MESSAGE_BYTES - 64 * 1024;
+/// Bytes of items in one call: half a message. What ingestion makes of them for profile-store is larger: every event has
+/// an id there, every change a kind.
+const MAX_BYTES: usize = MAX_MESSAGE_BYTES / 2;
 /// Bytes in front of an item: a tag and a length.
 const ITEM_OVERHEAD: usize = 6;
 
@@ -34,7 +35,7 @@ pub(super) fn cut(items: Vec<ProfileUpdate>) -> Result<Vec<Chunk>, Error> {
         let item_events = count_events(&mut item);
         let item_bytes = item.encoded_len() + ITEM_OVERHEAD;
         if item_bytes > MAX_BYTES {
-            return Err(malformed(&format!("[{index}]"), "must not exceed 24 MiB"));
+            return Err(malformed(&format!("[{index}]"), "must not exceed 12 MiB"));
         }
         let fits = |chunk: &&mut Chunk| {
             chunk.items.len() < MAX_ITEMS && events + item_events <= MAX_EVENTS && bytes + item_bytes <= MAX_BYTES
@@ -106,7 +107,7 @@ mod tests {
     fn items_events_and_bytes_each_end_a_call() {
         assert_eq!(shape(vec![item(0, 1); 2_001]), [(0, 1_000), (1_000, 1_000), (2_000, 1)]);
         assert_eq!(shape(vec![item(7_000, 1); 3]), [(0, 2), (2, 1)]);
-        let large = 10 * 1024 * 1024;
+        let large = 5 * 1024 * 1024;
         assert_eq!(shape(vec![item(0, large); 3]), [(0, 2), (2, 1)]);
     }
 
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn an_item_that_fits_no_call_is_a_fault_of_the_body() {
         let error = cut(vec![item(0, 1), item(0, MAX_MESSAGE_BYTES)]).unwrap_err();
-        assert_eq!(error.message(), "malformed parameter: [1]: must not exceed 24 MiB");
+        assert_eq!(error.message(), "malformed parameter: [1]: must not exceed 12 MiB");
     }
 
     #[test]
