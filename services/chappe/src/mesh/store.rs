@@ -95,13 +95,15 @@ impl Inner {
             if is_failure { Err(Hopeless) } else { Ok(()) }
         };
         let name = |what: &str| format!("{what} {}", self.place.service);
-        let skew = self.reach().await;
-        *verified &= skew.is_ok();
-        let (skew, outcome) = skew.map_or_else(|fault| (None, Err(fault)), |(db, skew)| (Some((db, skew)), Ok(())));
-        found(&name("database"), outcome)?;
-        let Some((database, skew)) = skew else {
-            return Err(Hopeless);
+        let (database, skew) = match self.reach().await {
+            Ok(reached) => reached,
+            Err(fault) => {
+                *verified = false;
+                found(&name("database"), Err(fault))?;
+                return Err(Hopeless);
+            }
         };
+        found(&name("database"), Ok(()))?;
         if !*verified {
             found(&name("schema"), self.schema(database).await)?;
             found(&name("key"), self.key(database).await)?;

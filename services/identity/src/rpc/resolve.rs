@@ -40,10 +40,7 @@ pub(super) async fn handle(app: &App, request: Request<ResolveRequest>) -> Resul
 
     let replacements = replacements(app, &items);
     let mut found = store::identifier::find(app.db.read(), project, &wanted, now).await?;
-    let proposed: Vec<ProfileId> = items
-        .iter()
-        .map(|_| ProfileId::from_uuid(app.runtime.ids.uuid()))
-        .collect();
+    let mut minted: HashSet<ProfileId> = replacements.iter().map(|it| it.next).collect();
     if !request.lookup_only {
         if !replacements.is_empty() {
             found = replace(app, project, &wanted, &replacements, now).await?;
@@ -52,16 +49,14 @@ pub(super) async fn handle(app: &App, request: Request<ResolveRequest>) -> Resul
         let new: Vec<usize> = (0..found.len()).filter(is_new).collect();
         if !new.is_empty() {
             let wanted: Vec<Wanted<'_>> = new.iter().map(|n| wanted[*n]).collect();
-            let proposed: Vec<ProfileId> = new.iter().map(|n| proposed[*n]).collect();
+            let mint = |_| ProfileId::from_uuid(app.runtime.ids.uuid());
+            let proposed: Vec<ProfileId> = new.iter().map(mint).collect();
             let created = create(app, project, &wanted, &proposed, now).await?;
             new.into_iter().zip(created).for_each(|(n, one)| found[n] = one);
+            minted.extend(proposed);
         }
     }
 
-    let minted: HashSet<ProfileId> = proposed
-        .into_iter()
-        .chain(replacements.into_iter().map(|r| r.next))
-        .collect();
     let answers = found.into_iter().enumerate();
     let resolutions = answers
         .map(|(n, found)| resolution(found, unknown_apps.contains(&n), &minted))

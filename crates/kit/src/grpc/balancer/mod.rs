@@ -25,7 +25,6 @@ use tonic::{Status, body::Body};
 use tower::{service_fn, util::BoxCloneSyncService};
 
 use self::{
-    address::Address,
     endpoint::{Endpoint, Link, Pick},
     resolve::Lookup,
 };
@@ -93,13 +92,9 @@ impl Balancer {
             dice: Dice::default(),
         });
         let mut resolver = JoinSet::new();
-        if resolve::are_literal(&addresses) {
-            let literal = |address: &'_ Address| resolve::literal(address);
-            shared.replace(
-                addresses
-                    .iter()
-                    .filter_map(|address| Some((literal(address)?, &address.authority))),
-            );
+        let literal = |address| Some((resolve::literal(address)?, &address.authority));
+        if let Some(found) = addresses.iter().map(literal).collect::<Option<Vec<_>>>() {
+            shared.replace(found.into_iter());
         } else {
             resolver.spawn(resolve::follow(shared.clone(), addresses, lookup));
         }

@@ -24,11 +24,7 @@ pub(super) fn system() -> Lookup {
     Arc::new(|host, port| Box::pin(async move { Ok(lookup_host((host, port)).await?.collect()) }))
 }
 
-/// Whether there is no name among them.
-pub(super) fn are_literal(addresses: &[Address]) -> bool {
-    addresses.iter().all(|address| literal(address).is_some())
-}
-
+/// The address itself, where no name has to be looked up.
 pub(super) fn literal(address: &Address) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.host.parse().ok()?, address.port))
 }

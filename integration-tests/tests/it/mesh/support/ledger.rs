@@ -65,12 +65,15 @@ impl Ledger {
         self.assert_only_asked_for();
     }
 
-    /// Every mail once, except that these may have come twice or, where it is not vital, never.
-    pub(crate) fn assert_exact_except(&self, ambiguous: &BTreeSet<Letter>) {
+    /// Every mail once, except that of the ambiguous ones some may have come twice and others, which are not vital and
+    /// listed as unknown, never.
+    pub(crate) fn assert_exact_except(&self, ambiguous: &BTreeSet<Letter>, unknown: &BTreeSet<Letter>) {
         let of = |class: Class, letters: &BTreeSet<Letter>| letters.iter().any(|(name, _)| name == class.name());
         assert!(self.doubled.is_subset(ambiguous), "{self:#?} {ambiguous:#?}");
-        assert!(self.lost.is_subset(ambiguous), "{self:#?} {ambiguous:#?}");
+        assert!(unknown.is_subset(ambiguous), "{unknown:#?} {ambiguous:#?}");
+        assert!(self.lost.is_subset(unknown), "{self:#?} {unknown:#?}");
         assert!(!of(Class::Marketing, &self.doubled), "{self:#?}");
+        assert!(!of(Class::Transactional, unknown), "{unknown:#?}");
         assert!(!of(Class::Transactional, &self.lost), "{self:#?}");
         self.assert_only_asked_for();
     }
